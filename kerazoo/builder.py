@@ -1,0 +1,181 @@
+"""`build`: from a name to a compiled Keras model, and `backbone`: the same without its head."""
+
+import contextlib
+import inspect
+import random
+
+import keras
+
+from kerazoo import catalog
+from kerazoo import weights as pretrained
+from kerazoo.registry import unknown_choice
+from kerazoo.training import precision as precisions
+from kerazoo.training import xla
+
+
+def build(
+    name,
+    *,
+    weights=None,
+    precision=None,
+    jit_compile="auto",
+    steps_per_execution=None,
+    optimizer=None,
+    loss=None,
+    metrics=None,
+    learning_rate=None,
+    seed=None,
+    features_only=False,
+    **arguments,
+):
+    """Builds a model by name, compiled, ready for `fit`, `evaluate` and `kerazoo.export`.
+
+    Args:
+        name: one of `kerazoo.list_models()`.
+        weights: None, a tag from `kerazoo.info(name)["weights"]`, or the path of a `.keras` or
+            `.weights.h5` file. Layers of the head whose size differs start fresh, which is said.
+        precision: None (Keras's current policy), "float32", "mixed_bfloat16" or "mixed_float16".
+            It becomes the model's own policy; Keras's global policy is left as it was.
+        jit_compile: True, False, or "auto": what was measured as faster for this model on this
+            kind of device. True raises where XLA cannot compile the model.
+        steps_per_execution: batches in one call of the compiled step; None takes 1.
+        optimizer: replaces the model's own: a Keras name or instance.
+        loss: replaces the model's own: a Keras name or instance.
+        metrics: replaces the model's own: a list.
+        learning_rate: a rate or a schedule for the model's own optimizer, or for one given by name.
+        seed: makes the initial weights repeatable, without touching the program's random state.
+        features_only: return `backbone(name, ...)` instead.
+        **arguments: the builder's own, over the variant's; `kerazoo.info(name)["arguments"]` has them.
+
+    Returns:
+        A compiled `keras.Model` called `name`, serialisable in Keras's safe mode.
+
+    Raises:
+        ValueError: an unknown name, argument, tag or precision; weights that do not fit.
+        FileNotFoundError: a `weights` path that is not there.
+
+    Example:
+
+    >>> import kerazoo
+    >>> model = kerazoo.build("resnet20", num_classes=10, precision="mixed_bfloat16", learning_rate=0.05)
+    >>> model.dtype_policy.name, model.output.dtype
+    ('mixed_bfloat16', 'float32')
+    """
+    if features_only:
+        _refuse_compile_arguments(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            learning_rate=learning_rate,
+            steps_per_execution=steps_per_execution,
+        )
+        return backbone(name, weights=weights, precision=precision, seed=seed, **arguments)
+    entry = catalog.entry(name)
+    if jit_compile not in (True, False, "auto"):
+        raise ValueError(f"`jit_compile` must be True, False or 'auto'. Received: {jit_compile!r}.")
+    if learning_rate is not None and optimizer is None:
+        arguments["learning_rate"] = learning_rate
+    model = _construct(entry, arguments, weights=weights, precision=precision, seed=seed)
+    overrides = {"loss": loss, "metrics": metrics, "steps_per_execution": steps_per_execution}
+    overrides["optimizer"] = _optimizer(optimizer, learning_rate)
+    overrides["jit_compile"] = xla.resolve(model, name, jit_compile)
+    _recompile(model, {key: value for key, value in overrides.items() if value is not None})
+    return model
+
+
+def backbone(name, *, weights=None, precision=None, seed=None, **arguments):
+    """The body of a model without its head: features at every stride, for detection and segmentation.
+
+    Args:
+        name: one of `kerazoo.list_models()`, of a model with image input.
+        weights: as for `build`.
+        precision: as for `build`.
+        seed: as for `build`.
+        **arguments: as for `build`; `num_classes` has no effect.
+
+    Returns:
+        A `keras.Model` (not compiled) with the outputs `{"stride_4": (B, H/4, W/4, C), ...}`, finest
+        first.
+
+    Raises:
+        ValueError: as `build`, or a model that has no image features.
+
+    Example:
+
+    >>> import kerazoo
+    >>> {k: v.shape for k, v in kerazoo.backbone("resnet20").output.items()}
+    {'stride_1': (None, 32, 32, 16), 'stride_2': (None, 16, 16, 32), 'stride_4': (None, 8, 8, 64)}
+    """
+    entry = catalog.entry(name)
+    model = _construct(entry, arguments, weights=weights, precision=precision, seed=seed)
+    features = (entry.features or _last_of_each_stride)(model)
+    if not features:
+        raise ValueError(f"A backbone needs a model with feature maps. Received: {name!r}, which has none.")
+    outputs = {f"stride_{stride}": features[stride] for stride in sorted(features)}
+    with precisions.scope(model.dtype_policy.name):
+        return keras.Model(model.input, outputs, name=f"{name}_backbone")
+
+
+def _construct(entry, arguments, *, weights, precision, seed):
+    """Builds an entry's model under a policy and loads its weights; global state is left as it was."""
+    known = inspect.signature(entry.builder).parameters
+    for argument in arguments:
+        if argument not in known or argument == "name":
+            choices = sorted(set(known) - {"name"})
+            raise ValueError(unknown_choice(f"argument for {entry.name!r}", argument, choices))
+    source = pretrained.source(entry, weights)
+    chosen = dict(entry.arguments) | source.arguments(arguments) | arguments | {"name": entry.name}
+    with precisions.scope(precision), _seeded(seed):
+        model = source.construct(entry.builder, chosen)
+    source.load_into(model)
+    return model
+
+
+@contextlib.contextmanager
+def _seeded(seed):
+    """Draws Keras's initial seeds from `seed`, then puts the program's random state back."""
+    if seed is None:
+        yield
+        return
+    state = random.getstate()
+    random.seed(seed)  # Keras draws the seeds of initializers and dropout from Python's generator.
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _optimizer(optimizer, learning_rate):
+    if optimizer is None or learning_rate is None:
+        return optimizer
+    if not isinstance(optimizer, str):
+        raise ValueError(
+            "`learning_rate` goes with the model's own optimizer or with one given by name; set it on the "
+            f"instance instead. Received: optimizer={optimizer!r} and learning_rate={learning_rate!r}."
+        )
+    return keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate}})
+
+
+def _recompile(model, overrides):
+    """Compiles again as the builder did, but for `overrides`."""
+    config = keras.saving.deserialize_keras_object(model.get_compile_config())
+    model.compile(**(config | overrides))
+
+
+def _refuse_compile_arguments(**given):
+    received = sorted(key for key, value in given.items() if value is not None)
+    if received:
+        raise ValueError(f"A backbone is not compiled and takes no compile arguments. Received: {received}.")
+
+
+def _last_of_each_stride(model):
+    """{stride: tensor}: the last feature map of each size on the way down, (B, H/stride, W/stride, C)."""
+    height = model.input_shape[1]
+    if len(model.input_shape) != 4 or not height:
+        return {}
+    features = {}
+    for layer in model.layers[1:]:
+        shape = layer.output.shape
+        if len(shape) == 4 and shape[1] and shape[1] > 1 and "pad" not in layer.name:
+            features[round(height / shape[1])] = layer.output
+    return features

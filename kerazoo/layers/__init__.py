@@ -1,0 +1,1 @@
+"""One serialisable Keras layer a file, on keras.ops only."""

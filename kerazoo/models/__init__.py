@@ -1,0 +1,1 @@
+"""Every model, by domain. Importing this package imports none of them."""

@@ -1,0 +1,1 @@
+"""How models are trained: precision, XLA, distribution, callbacks."""

@@ -1,0 +1,61 @@
+"""XLA: when to compile a model with it, and the error when it cannot.
+
+Imports TensorFlow (inside functions): only its compiler knows which operations it takes.
+"""
+
+import re
+
+import keras
+import numpy as np
+
+from kerazoo import catalog
+
+
+def resolve(model, name, wanted) -> bool:
+    """True or False for `compile(jit_compile=)`.
+
+    "auto" is what the catalog measured for this model on this kind of device, off where nothing was
+    measured, and off under a distribution strategy, where Keras cannot use it.
+
+    Raises:
+        ValueError: `wanted` is True and XLA cannot compile the model; the message names the operation.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return wanted is not False
+    import tensorflow as tf
+
+    if tf.distribute.has_strategy():
+        if wanted is True:
+            raise ValueError("XLA is not available under a distribution strategy. Received: jit_compile=True.")
+        return False
+    if wanted == "auto":
+        device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+        measured = catalog.read()["models"].get(name, {}).get("measured", {})
+        return bool(measured.get("xla_faster", {}).get(device, False))
+    if wanted:
+        operation = unsupported_operation(model)
+        if operation:
+            raise ValueError(f"XLA cannot compile {name!r}: {operation} Received: jit_compile=True.")
+    return wanted
+
+
+def unsupported_operation(model) -> str | None:
+    """What XLA says against this model's forward and backward pass, or None; compiles nothing to machine code."""
+    import tensorflow as tf
+
+    inputs = keras.tree.map_structure(
+        lambda tensor: tf.constant(np.zeros([size or 2 for size in tensor.shape]), tensor.dtype), model.input
+    )
+
+    @tf.function(jit_compile=True)
+    def gradients(inputs):
+        with tf.GradientTape() as tape:
+            outputs = [tf.reduce_sum(tf.cast(y, "float32")) for y in tf.nest.flatten(model(inputs, training=True))]
+        return [g for g in tape.gradient(outputs, model.trainable_variables) if g is not None]
+
+    try:
+        gradients.experimental_get_compiler_ir(inputs)(stage="hlo")
+    except (tf.errors.OpError, ValueError) as error:
+        found = re.search(r"(unsupported operations?[^\n]*|No registered '[^\n]*|[^\n]*not supported[^\n]*)", str(error))
+        return (found.group(0) if found else str(error).splitlines()[0]).rstrip(".") + "."
+    return None

@@ -1,0 +1,74 @@
+"""Where a model's weights come from: nowhere, a tag of the registry, or a path."""
+
+import hashlib
+import inspect
+import os
+from pathlib import Path
+
+from kerazoo.registry import unknown_choice
+from kerazoo.weights.files import load_file
+
+FOLDER = Path(__file__).parent
+
+
+def source(entry, wanted):
+    """The source of `wanted` for an entry: an object with `arguments`, `construct` and `load_into`.
+
+    Raises:
+        ValueError: neither a tag of this entry nor a path of a known kind.
+        FileNotFoundError: a path that is not there.
+    """
+    if wanted is None:
+        return Fresh()
+    if isinstance(wanted, str) and wanted in entry.weights:
+        facts = entry.weights[wanted]
+        if facts.get("from") == "keras.applications":
+            return FromBuilder(wanted)
+        return FromFile(FOLDER / facts["file"], preset=facts.get("arguments", {}), sha256=facts["sha256"])
+    if isinstance(wanted, os.PathLike) or "." in str(wanted) or os.sep in str(wanted):
+        return FromFile(Path(wanted))
+    raise ValueError(unknown_choice(f"weights for {entry.name!r} (or a path)", wanted, entry.weights))
+
+
+class Fresh:
+    """Initial weights as the builder makes them."""
+
+    def arguments(self, given):
+        """Builder arguments that these weights bring along, where the user gave none."""
+        return {}
+
+    def construct(self, builder, arguments):
+        return builder(**arguments)
+
+    def load_into(self, model):
+        pass
+
+
+class FromBuilder(Fresh):
+    """Weights that the builder loads itself, because the library it wraps does."""
+
+    def __init__(self, tag):
+        self.tag = tag
+
+    def construct(self, builder, arguments):
+        assert "weights" in inspect.signature(builder).parameters, builder
+        return builder(**arguments, weights=self.tag)
+
+
+class FromFile(Fresh):
+    """A `.keras` or `.weights.h5` file; `preset` has the builder arguments it was trained with."""
+
+    def __init__(self, path, *, preset=None, sha256=None):
+        if not path.is_file():
+            raise FileNotFoundError(f"`weights` must be a tag or an existing file. Received: {str(path)!r}.")
+        self.path, self.preset, self.sha256 = path, preset or {}, sha256
+
+    def arguments(self, given):
+        return {key: value for key, value in self.preset.items() if key not in given}
+
+    def load_into(self, model):
+        if self.sha256:
+            received = hashlib.sha256(self.path.read_bytes()).hexdigest()
+            if received != self.sha256:
+                raise ValueError(f"{self.path} must have sha256 {self.sha256}. Received: {received}.")
+        load_file(model, self.path)
