@@ -1,5 +1,6 @@
 """`build`: from a name to a compiled Keras model, and `backbone`: the same without its head."""
 
+import collections
 import contextlib
 import inspect
 import random
@@ -169,13 +170,26 @@ def _refuse_compile_arguments(**given):
 
 
 def _last_of_each_stride(model):
-    """{stride: tensor}: the last feature map of each size on the way down, (B, H/stride, W/stride, C)."""
+    """{stride: tensor}: the last feature map of each size, (B, H/stride, W/stride, C).
+
+    Only maps that all later computation passes through count, so that the inside of a residual
+    branch is never taken for a stage's output.
+    """
     height = model.input_shape[1]
     if len(model.input_shape) != 4 or not height:
         return {}
-    features = {}
-    for layer in model.layers[1:]:
-        shape = layer.output.shape
-        if len(shape) == 4 and shape[1] and shape[1] > 1 and "pad" not in layer.name:
-            features[round(height / shape[1])] = layer.output
+    taken = {operation: operation._inbound_nodes[0].input_tensors for operation in model.operations}
+    uses = collections.Counter(id(tensor) for tensors in taken.values() for tensor in tensors)
+    features, learned, waiting = {}, set(), 0  # waiting: uses, still to come, of the tensors made so far
+    for operation, tensors in taken.items():
+        waiting -= len(tensors)
+        output = operation.output
+        if getattr(operation, "weights", None) or any(id(tensor) in learned for tensor in tensors):
+            learned.add(id(output))
+        everything_passes = waiting == 0
+        waiting += uses[id(output)]
+        padding = isinstance(operation, keras.layers.ZeroPadding2D)
+        if everything_passes and id(output) in learned and not padding and len(output.shape) == 4:
+            features[round(height / output.shape[1])] = output
     return features
+

@@ -1,5 +1,6 @@
 """Keras weight files into a model: checked in full first, then loaded in full."""
 
+import re
 import tempfile
 import warnings
 import zipfile
@@ -14,8 +15,8 @@ LARGEST = 16 * 2**30
 def load_file(model, path):
     """Loads a `.keras` or `.weights.h5` file into `model`, and returns the layers that start fresh.
 
-    The architecture comes from `model`, never from the file. Weights are matched by layer name. The
-    layers that make the model's outputs may have another shape than the file's: they keep their
+    The architecture comes from `model`, never from the file. Weights are matched as Keras stores them:
+    by the class of their layer and its number in the model. The layers that make the model's outputs may have another shape than the file's: they keep their
     initial weights, with a warning that names them. Anything else that does not fit is an error, and
     leaves the model as it was.
 
@@ -80,17 +81,29 @@ def _read(path) -> dict:
     return arrays
 
 
-def _heads(model) -> set:
-    """Names of the layers with weights that make the outputs, behind activations and the like."""
+def _heads(model) -> dict:
+    """{group inside the file: layer name} of the layers with weights that make the outputs."""
     heads = set()
     tensors = list(model.outputs)
     while tensors:
         operation = tensors.pop()._keras_history.operation
         if getattr(operation, "weights", None):
             heads.add(operation.name)
-        elif getattr(operation, "_inbound_nodes", None):
+        elif operation._inbound_nodes:  # An activation, a reshape: look behind it.
             tensors += operation._inbound_nodes[0].input_tensors
-    return heads
+    return {group: layer.name for group, layer in _groups(model).items() if layer.name in heads}
+
+
+def _groups(model) -> dict:
+    """{group inside the file: layer}: Keras names groups by class, numbered in the order of the layers."""
+    groups, seen = {}, {}
+    for layer in model.layers:
+        name = re.sub(r"\W+", "", type(layer).__name__)
+        name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+        name = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+        count = seen[name] = seen.get(name, -1) + 1
+        groups[f"{name}_{count}" if count else name] = layer
+    return groups
 
 
 def _merge(target, received, *, heads, path) -> list:
@@ -101,11 +114,11 @@ def _merge(target, received, *, heads, path) -> list:
         file.visititems(lambda name, item: wanted.append(name) if isinstance(item, h5py.Dataset) else None)
         wanted = [name for name in wanted if not name.startswith("optimizer/")]
         for name in wanted:
-            layer = name.split("/")[1] if "/" in name else name
+            group = name.split("/")[1]
             if name in received and received[name].shape == file[name].shape:
                 continue
-            if layer in heads:
-                fresh.append(layer)
+            if group in heads:
+                fresh.append(group)
             elif name not in received:
                 missing.append(name)
             else:
@@ -122,4 +135,4 @@ def _merge(target, received, *, heads, path) -> list:
         for name in wanted:
             if name.split("/")[1] not in fresh:
                 file[name][...] = received[name]
-    return sorted(set(fresh))
+    return sorted({heads[group] for group in fresh})
