@@ -1,0 +1,183 @@
+"""The promises every model is held to, one function each: it returns a figure, or raises why not.
+
+This module needs TensorFlow: XLA and the exports are its business.
+"""
+
+import inspect
+import re
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerazoo.builder import build
+from kerazoo.verification.subject import Broken, NotApplicable, flat, relative_error, within
+
+# float32 sums taken in another order; a step through batch norm over 8 samples magnifies them.
+FORWARD_TOLERANCE = 1e-4
+STEP_TOLERANCE = 5e-3
+
+
+def compiled(subject):
+    """`build` returns a compiled model under the name it was asked for."""
+    model = subject.build()
+    if not (model.compiled and model.optimizer and model.name == subject.name):
+        raise Broken(f"compiled={model.compiled}, optimizer={model.optimizer}, name={model.name!r}")
+
+
+def arguments(subject):
+    """Every builder argument is keyword-only and documented; shapes and the source stand in the docstrings."""
+    text = inspect.getdoc(subject.entry.builder) or ""
+    absent = [
+        p.name
+        for p in inspect.signature(subject.entry.builder).parameters.values()
+        if p.kind is not p.KEYWORD_ONLY or not re.search(rf"^ +{p.name}: ", text, re.MULTILINE)
+    ]
+    absent += [heading for heading in ("Shapes:", "Raises:", "Example:") if heading not in text]
+    if not re.search(r"https?://", inspect.getmodule(subject.entry.builder).__doc__ or ""):
+        absent.append("a source in the module's docstring")
+    if absent:
+        raise Broken(f"not documented: {', '.join(absent)}")
+
+
+def parameters(subject):
+    """As many trainable parameters at the default arguments as were published."""
+    if subject.entry.params is None:
+        raise NotApplicable("no published count: its sizes are the user's to choose")
+    model = build(subject.name)
+    count = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    if count != subject.entry.params:
+        raise Broken(f"{count:,} in place of {subject.entry.params:,}")
+    return count
+
+
+def forward(subject):
+    """Finite float32 outputs, one row for each input."""
+    for y in keras.tree.flatten(subject.build()(subject.inputs)):
+        y = keras.ops.convert_to_numpy(y)
+        if y.dtype != "float32" or len(y) != len(subject.targets) or not np.isfinite(y).all():
+            raise Broken(f"dtype {y.dtype}, shape {y.shape}, finite: {np.isfinite(y).all()}")
+
+
+def gradients(subject):
+    """Every trainable weight receives a finite gradient that is not all zero."""
+    model = subject.build()
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:  # Away from zeros, which would hide what lies behind them.
+        weight.assign_add(rng.normal(0, 0.02, weight.shape).astype("float32"))
+    with tf.GradientTape() as tape:
+        outputs = model(subject.inputs, training=True)
+        loss = model.compute_loss(x=subject.inputs, y=subject.targets, y_pred=outputs)
+    received = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+    none = [
+        weight.path
+        for weight, gradient in zip(model.trainable_weights, received)
+        if gradient is None or not np.isfinite(gradient).all() or not np.any(gradient)
+    ]
+    if none:
+        raise Broken(f"no gradient for {len(none)} of {len(received)} weights: {', '.join(none[:5])}")
+    return len(received)
+
+
+def overfits(subject):
+    """Learns one batch by heart."""
+    _, first, last = subject.trained
+    if not last < 0.5 * first:
+        raise Broken(f"the loss goes from {first:.3g} only to {last:.3g}")
+    return last / first
+
+
+def responds(subject):
+    """The trained output moves when the input does, so that no comparison below is vacuous."""
+    model, _, _ = subject.trained
+    moved = min(float(np.ptp(y, axis=0).max() / max(np.abs(y).max(), 1e-12)) for y in flat(model(subject.inputs)))
+    if not moved > 1e-3:
+        raise Broken(f"outputs differ by {moved:.1e} of their size over the batch")
+    return moved
+
+
+def inference_mode(subject):
+    """`model(x)` is inference: equal to `model(x, training=False)`, after the statistics have moved."""
+    model, _, _ = subject.trained
+    return within(relative_error(model(subject.inputs), model(subject.inputs, training=False)), 1e-6)
+
+
+def keras_roundtrip(subject):
+    """`.keras` in safe mode, without custom objects: the same outputs, compiled the same."""
+    model, _, _ = subject.trained
+    path = f"{subject.folder.name}/model.keras"
+    model.save(path)
+    loaded = keras.saving.load_model(path, safe_mode=True)
+    if not (loaded.compiled and loaded.name == model.name):
+        raise Broken(f"compiled={loaded.compiled}, name={loaded.name!r}")
+    return within(relative_error(loaded(subject.inputs), model(subject.inputs)), 1e-6)
+
+
+def xla(subject):
+    """XLA equals eager: forward, and every weight's change in one training step."""
+    model, _, _ = subject.trained
+    error = relative_error(tf.function(model, jit_compile=True)(subject.inputs), model(subject.inputs))
+    within(error, FORWARD_TOLERANCE)
+    steps = []
+    for jit in (False, True):
+        # Plain descent: Adam's division would turn rounding into full steps.
+        stepped = subject.without_chance(subject.build(optimizer=keras.optimizers.SGD(0.01), metrics=[]))
+        stepped.compile(optimizer=stepped.optimizer, loss=stepped.loss, jit_compile=jit, run_eagerly=not jit)
+        before = flat(stepped.trainable_weights)
+        stepped.train_on_batch(subject.inputs, subject.targets)
+        steps.append([after - b for after, b in zip(flat(stepped.trainable_weights), before)])
+    everything = [[np.concatenate([change.ravel() for change in step])] for step in steps]
+    return max(error, within(relative_error(everything[1], everything[0]), STEP_TOLERANCE))
+
+
+def mixed_float16(subject):
+    """A finite step with a loss scaler, float32 outputs, and Keras's global policy untouched."""
+    model = _mixed_step(subject, "mixed_float16")
+    if type(model.optimizer).__name__ != "LossScaleOptimizer":
+        raise Broken(f"no loss scaler but {type(model.optimizer).__name__}")
+
+
+def mixed_bfloat16(subject):
+    """A finite step, float32 outputs, and Keras's global policy untouched."""
+    _mixed_step(subject, "mixed_bfloat16")
+
+
+def _mixed_step(subject, precision):
+    before = keras.config.dtype_policy().name
+    model = subject.build(precision=precision)
+    if keras.config.dtype_policy().name != before or model.dtype_policy.name != precision:
+        raise Broken(f"global {keras.config.dtype_policy().name}, the model's {model.dtype_policy.name}")
+    wrong = [y.dtype for y in keras.tree.flatten(model.output) if y.dtype != "float32"]
+    logs = model.train_on_batch(subject.inputs, subject.targets, return_dict=True)
+    finite = all(np.isfinite(weight).all() for weight in flat(model.trainable_weights))
+    if wrong or not finite or not np.isfinite(list(logs.values())).all():
+        raise Broken(f"outputs {wrong or 'float32'}, weights finite: {finite}, {logs}")
+    return model
+
+
+def data_parallel(subject):
+    """One step on two devices under MirroredStrategy equals the step on one.
+
+    Batch normalisation takes each replica's own statistics, so models that have it see the same half
+    of the batch on both devices.
+    """
+    devices = [device.name for device in tf.config.list_logical_devices("CPU")]
+    if len(devices) < 2:
+        raise NotApplicable("needs a process that has two logical CPU devices")
+    strategy = tf.distribute.MirroredStrategy(devices[:2])
+    inputs, targets = subject.inputs, subject.targets
+    single = subject.build()
+    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in single._flatten_layers()):
+        half = len(subject.targets) // 2
+        inputs, targets = keras.tree.map_structure(
+            lambda array: np.concatenate([array[:half]] * 2), (inputs, targets)
+        )
+    steps = []
+    for scope in (tf.distribute.get_strategy().scope(), strategy.scope()):
+        with scope:
+            model = subject.without_chance(subject.build(optimizer=keras.optimizers.SGD(0.01), metrics=[]))
+            before = flat(model.trainable_weights)
+            model.fit(tf.data.Dataset.from_tensors((inputs, targets)), shuffle=False, verbose=0)
+            changes = [after - b for after, b in zip(flat(model.trainable_weights), before)]
+            steps.append([np.concatenate([change.ravel() for change in changes])])
+    return within(relative_error(steps[1], steps[0]), STEP_TOLERANCE)

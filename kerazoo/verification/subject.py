@@ -1,0 +1,100 @@
+"""The model under verification, at its smoke size, with real steps of training behind it."""
+
+import functools
+import random
+import tempfile
+
+import keras
+import numpy as np
+
+from kerazoo import catalog
+from kerazoo.builder import build
+
+BATCH = 8
+STEPS = 80
+ENOUGH = 0.25  # of the initial loss: a batch this small can be learnt by heart
+
+
+class Broken(Exception):
+    """A promise does not hold; the message says by how much."""
+
+
+class NotApplicable(Exception):
+    """A promise has no meaning here; the message says why."""
+
+
+class Subject:
+    """One entry of the registry, its smoke arguments and sample batch, built as often as needed."""
+
+    def __init__(self, name):
+        self.name = name
+        self.entry = catalog.entry(name)
+        if self.entry.sample is None:
+            raise ValueError(f"Verification needs `sample` in the registration. Received: {name!r} without one.")
+        self.inputs, self.targets = self.entry.sample(np.random.default_rng(0), BATCH)
+        self.folder = tempfile.TemporaryDirectory(prefix="kerazoo-verify-")
+
+    def build(self, **overrides):
+        """The smoke model, always with the same initial weights."""
+        return build(self.name, seed=0, **(dict(self.entry.smoke) | overrides))
+
+    @functools.cached_property
+    def trained(self):
+        """(model, initial loss, final loss) after learning the sample batch; its statistics have moved."""
+        random.seed(0)
+        # A fixed optimizer: the promise is about the graph, the recipe's rate fits a real epoch.
+        model = self.build(optimizer=keras.optimizers.Adam(3e-3, clipnorm=1.0), metrics=[])
+        first = last = _loss(model.train_on_batch(self.inputs, self.targets))
+        for _ in range(STEPS):
+            if last < ENOUGH * first:
+                break
+            last = _loss(model.train_on_batch(self.inputs, self.targets))
+        # Let the moving statistics catch up with the batch's, so that inference answers as training does.
+        for layer in model._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.5
+        model.optimizer.learning_rate = 0.0
+        model.make_train_function(force=True)
+        for _ in range(8):
+            model.train_on_batch(self.inputs, self.targets)
+        return model, first, last
+
+    def without_chance(self, model):
+        """Switches dropout and its kin off, so that two runs of a training step can be compared."""
+        for layer in model._flatten_layers():
+            for attribute in ("rate", "drop_path_rate"):
+                if isinstance(getattr(layer, attribute, None), float):
+                    setattr(layer, attribute, 0.0)
+        return model
+
+
+def _loss(result):
+    return float(result[0] if isinstance(result, (list, tuple)) else result)
+
+
+def flat(outputs) -> list:
+    """Any structure of tensors -> a list of float64 arrays."""
+    return [np.asarray(keras.ops.convert_to_numpy(y), "float64") for y in keras.tree.flatten(outputs)]
+
+
+def relative_error(received, expected) -> float:
+    """Largest difference over largest magnitude, over all arrays of two equal structures."""
+    errors = []
+    for a, b in zip(flat(received), flat(expected), strict=True):
+        if a.shape != b.shape:
+            raise Broken(f"shape {a.shape} in place of {b.shape}")
+        if not (np.isfinite(a).all() and np.isfinite(b).all()):
+            raise Broken("not finite")
+        errors.append(np.abs(a - b).max() / max(np.abs(b).max(), 1e-12))
+    return float(max(errors))
+
+
+def within(error, tolerance) -> float:
+    """`error` if it is within `tolerance`.
+
+    Raises:
+        Broken: it is not.
+    """
+    if not error <= tolerance:
+        raise Broken(f"relative error {error:.2e}, above {tolerance:.0e}")
+    return error
