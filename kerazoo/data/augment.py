@@ -1,0 +1,94 @@
+"""Random changes of training images, in whole batches inside tf.data."""
+
+import keras
+import tensorflow as tf
+
+from kerazoo.registry import unknown_choice
+
+# Name -> what it does; the order is the order of application.
+AUGMENTATIONS = {
+    "flip": "mirrors half of the images, left to right",
+    "crop": "pads by an eighth of the side with zeros and cuts a random window of the old size",
+    "shift": "moves by up to an eighth of the side; the border's pixels fill the gap",
+    "randaugment": "two random operations of colour and geometry (Cubuk et al., 2019), by keras.layers.RandAugment",
+    "mixup": "blends two images and their labels (Zhang et al., 2017), by keras.layers.MixUp",
+    "cutmix": "puts a window of one image in another and blends labels (Yun et al., 2019), by keras.layers.CutMix",
+}
+MIXING = ("mixup", "cutmix")
+
+
+def augmentation(names, *, num_classes=None, seed=0):
+    """One function for several augmentations.
+
+    Args:
+        names: out of `AUGMENTATIONS`; "mixup" and "cutmix" together alternate at random.
+        num_classes: needed by the mixing ones, whose labels become shares of classes.
+        seed: of the draws that Keras's layers make.
+
+    Returns:
+        `(pixels, labels, seed) -> (float32 pixels, labels)` on batches, for `tf.data.Dataset.map`;
+        `seed` is an int64 scalar, new for each batch: equal seeds draw equally, in any order.
+
+    Raises:
+        ValueError: an unknown name, or mixing without `num_classes`.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> change = augmentation(["flip", "crop"])
+    >>> change(tf.zeros((2, 32, 32, 3), "uint8"), tf.zeros(2, "int32"), tf.constant(0, "int64"))[0].shape
+    TensorShape([2, 32, 32, 3])
+    """
+    for name in names:
+        if name not in AUGMENTATIONS:
+            raise ValueError(unknown_choice("augmentation", name, AUGMENTATIONS))
+    mixing = [name for name in MIXING if name in names]
+    if mixing and not num_classes:
+        raise ValueError(f"{' and '.join(mixing)} need `num_classes`. Received: {num_classes!r}.")
+    rand_augment = keras.layers.RandAugment(value_range=(0, 255), seed=seed) if "randaugment" in names else None
+    mixers = [{"mixup": keras.layers.MixUp, "cutmix": keras.layers.CutMix}[name](seed=seed) for name in mixing]
+
+    def change(pixels, labels, seed):
+        if "flip" in names:
+            pixels = _flip(pixels, (seed, 0))
+        if "crop" in names:
+            pixels = _crop(pixels, (seed, 1), mode="CONSTANT")
+        if "shift" in names:
+            pixels = _crop(pixels, (seed, 3), mode="SYMMETRIC")
+        pixels = tf.cast(pixels, "float32")
+        if rand_augment:
+            pixels = rand_augment(pixels, training=True)
+        if mixers:
+            batch = {"images": pixels, "labels": tf.one_hot(labels, num_classes)}
+            if len(mixers) == 1:
+                batch = mixers[0](batch, training=True)
+            else:
+                batch = tf.cond(
+                    tf.random.stateless_uniform((), (seed, 5)) < 0.5,
+                    lambda: mixers[0](batch, training=True),
+                    lambda: mixers[1](batch, training=True),
+                )
+            pixels, labels = batch["images"], batch["labels"]
+        return pixels, labels
+
+    return change
+
+
+def _flip(pixels, seed):
+    """Mirrors half of the batch, left to right: (B, H, W, C)."""
+    chosen = tf.random.stateless_uniform((tf.shape(pixels)[0], 1, 1, 1), seed) < 0.5
+    return tf.where(chosen, pixels[:, :, ::-1], pixels)
+
+
+def _crop(pixels, seed, *, mode):
+    """Pads by an eighth and cuts a window of the old size, another for each image: (B, H, W, C).
+
+    One gather of rows and one of columns for the whole batch: a crop per image costs ten times that.
+    """
+    batch, (height, width) = tf.shape(pixels)[0], pixels.shape[1:3]
+    vertical, horizontal = max(height // 8, 1), max(width // 8, 1)
+    padded = tf.pad(pixels, ((0, 0), (vertical, vertical), (horizontal, horizontal), (0, 0)), mode=mode)
+    top = tf.random.stateless_uniform((batch, 1), seed, 0, 2 * vertical + 1, "int32")
+    left = tf.random.stateless_uniform((batch, 1), (seed[0], seed[1] + 1), 0, 2 * horizontal + 1, "int32")
+    padded = tf.gather(padded, top + tf.range(height), axis=1, batch_dims=1)
+    return tf.gather(padded, left + tf.range(width), axis=2, batch_dims=1)

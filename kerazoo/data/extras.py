@@ -1,0 +1,16 @@
+"""Optional packages: an error that names the line to install them with."""
+
+from importlib.util import find_spec
+
+# Module -> the extra of kerazoo that brings it.
+EXTRAS = {"PIL": "apps", "sklearn": "apps", "matplotlib": "apps", "tensorflow_datasets": "apps", "tensorboard": "apps"}
+
+
+def need(module):
+    """Raises unless an optional module is installed.
+
+    Raises:
+        ImportError: it is not; the message has the `pip install` line.
+    """
+    if find_spec(module) is None:
+        raise ImportError(f'{module} is needed here and not installed. Run: pip install "kerazoo[{EXTRAS[module]}]"')

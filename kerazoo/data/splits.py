@@ -1,0 +1,59 @@
+"""Splits that keep the share of every class, repeatable by their seed."""
+
+import numpy as np
+
+# A validation split steers early stopping and the choice of the checkpoint; beyond this it costs
+# training images and time and steers no better.
+LARGEST_VALIDATION = 2_500
+
+
+def stratified_split(labels, fraction, *, seed, largest=None):
+    """Positions of the rest and of a part that holds `fraction` of every class.
+
+    Args:
+        labels: integers, (N,).
+        fraction: share of the part, between 0 and 1.
+        seed: of the draw.
+        largest: the part's size at most, or None.
+
+    Returns:
+        `(rest, part)`, sorted positions; together they are all of 0 .. N-1. Every class with two or
+        more images is in both.
+
+    Raises:
+        ValueError: a fraction outside (0, 1).
+
+    Example:
+
+    >>> import numpy as np
+    >>> rest, part = stratified_split(np.array([0] * 10 + [1] * 20), 0.1, seed=0)
+    >>> len(rest), len(part)
+    (27, 3)
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"`fraction` must lie between 0 and 1. Received: {fraction!r}.")
+    labels = np.asarray(labels)
+    rng = np.random.default_rng(seed)
+    if largest is not None:
+        fraction = min(fraction, largest / max(len(labels), 1))
+    part = []
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        count = round(len(members) * fraction)
+        part.append(members[: min(max(count, 1), len(members) - 1)])
+    part = np.sort(np.concatenate(part)) if part else np.zeros(0, int)
+    return np.setdiff1d(np.arange(len(labels)), part), part
+
+
+def stratified_sample(labels, count, rng):
+    """Sorted positions of about `count` images with every class as evenly as it can be: (n,), n <= count.
+
+    Classes are dealt in turn, so that a small sample still has each of them.
+    """
+    labels = np.asarray(labels)
+    order = rng.permutation(len(labels))
+    turn = np.empty(len(labels), int)
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        turn[members] = np.arange(len(members))
+    return np.sort(order[np.argsort(turn[order], kind="stable")][:count])

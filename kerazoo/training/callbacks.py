@@ -1,0 +1,107 @@
+"""A training that can be stopped at any time: the journal of its epochs, its best weights, its way back."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import keras
+
+
+class Journal(keras.callbacks.Callback):
+    """Writes after every epoch all that a training needs to go on, and the best weights so far.
+
+    In `folder`: `last.weights.h5` (with the optimizer's state), `best.weights.h5` and `journal.json`
+    (configuration, history, seconds). Each is written beside and moved into place, the journal last,
+    so that a kill at any moment leaves the epoch before it whole.
+
+    Args:
+        folder: where to write; made if it is not there.
+        configuration: what makes this training this training, JSON types; a journal with another
+            configuration is refused.
+        monitor: the metric that "best" is about.
+        mode: "max" or "min".
+        patience: epochs without a better value after which training stops; None never stops it.
+
+    Example:
+
+    >>> journal = Journal("runs/a", configuration={"epochs": 3}, monitor="val_accuracy")
+    >>> first = journal.restore(model)  # 0, or the number of epochs already done
+    >>> model.fit(data, epochs=3, initial_epoch=first, callbacks=[journal])
+    >>> journal.load_best(model)
+    """
+
+    def __init__(self, folder, *, configuration, monitor="val_accuracy", mode="max", patience=None):
+        super().__init__()
+        if mode not in ("max", "min"):
+            raise ValueError(f"`mode` must be 'max' or 'min'. Received: {mode!r}.")
+        self.folder, self.configuration = Path(folder), json.loads(json.dumps(configuration))
+        self.monitor, self.sign, self.patience = monitor, 1 if mode == "max" else -1, patience
+        self.history, self.seconds, self.saved = [], 0.0, None
+
+    @property
+    def best_epoch(self):
+        """Position of the best epoch in `history`; the first one where several are equal."""
+        return max(range(len(self.history)), key=lambda i: (self.sign * self.history[i][self.monitor], -i))
+
+    def restore(self, model):
+        """Loads the last epoch of an earlier run of this folder into `model`.
+
+        Returns:
+            The number of epochs done: 0 where there is no earlier run.
+
+        Raises:
+            ValueError: the earlier run had another configuration; the message has the differences.
+        """
+        path = self.folder / "journal.json"
+        if not path.exists():
+            return 0
+        known = json.loads(path.read_text(encoding="utf-8"))
+        before, now = known["configuration"], self.configuration
+        changed = [key for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
+        if changed:
+            said = ", ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
+            raise ValueError(f"A run goes on only with the configuration it began with: {said}. Folder: {self.folder}.")
+        if known["history"]:
+            optimizer = model.optimizer
+            optimizer.build(model.trainable_variables)
+            model.load_weights(self.folder / known["last"])
+        self.history, self.seconds = known["history"], known["seconds"]
+        return len(self.history)
+
+    def load_best(self, model):
+        """Gives the model the weights of the best epoch."""
+        model.load_weights(self.folder / "best.weights.h5")
+
+    def on_train_begin(self, logs=None):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {key: float(value) for key, value in (logs or {}).items()}
+        if self.monitor not in logs:
+            raise ValueError(f"`monitor` must be one of {sorted(logs)}. Received: {self.monitor!r}.")
+        now = time.perf_counter()
+        self.seconds += now - self._started
+        self._started = now
+        self.history.append(logs)
+        last = f"last-{len(self.history) % 2}.weights.h5"  # Two in turn: the journal always names a whole one.
+        self._write(last, self.model.save_weights)
+        if self.best_epoch == len(self.history) - 1:
+            self._write("best.weights.h5", self.model.save_weights)
+        text = json.dumps(
+            {"configuration": self.configuration, "history": self.history, "seconds": self.seconds, "last": last}
+        )
+        self._write("journal.json", lambda path: path.write_text(text, encoding="utf-8"))
+        if self.patience is not None and len(self.history) - 1 - self.best_epoch >= self.patience:
+            print(f"No better {self.monitor} for {self.patience} epochs: training stops.")
+            self.model.stop_training = True
+
+    def _write(self, name, write):
+        """Writes beside and moves into place; a full disk leaves what was there."""
+        beside = self.folder / f"writing-{name}"
+        try:
+            write(beside)
+            os.replace(beside, self.folder / name)
+        finally:
+            beside.unlink(missing_ok=True)

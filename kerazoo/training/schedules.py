@@ -1,0 +1,41 @@
+"""Learning-rate schedules that Keras lacks."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """A straight climb to the peak, then a straight descent to zero (Smith, 2018, https://arxiv.org/abs/1803.09820).
+
+    Differs from the paper: the momentum stays as it is, and the rate ends at zero.
+
+    Args:
+        peak: the highest rate.
+        steps: optimizer steps of the whole training.
+        warm_up: share of the steps that climb, above 0 and below 1.
+
+    Raises:
+        ValueError: no steps, or a share outside (0, 1).
+
+    Example:
+
+    >>> schedule = OneCycle(0.4, steps=100, warm_up=0.25)
+    >>> float(schedule(25)), float(schedule(100))
+    (0.4000000059604645, 0.0)
+    """
+
+    def __init__(self, peak, *, steps, warm_up=0.3):
+        super().__init__()
+        if steps < 1 or not 0 < warm_up < 1:
+            raise ValueError(
+                f"`steps` must be at least 1 and `warm_up` between 0 and 1. Received: {steps!r} and {warm_up!r}."
+            )
+        self.peak, self.steps, self.warm_up = peak, steps, warm_up
+
+    def __call__(self, step):
+        done = keras.ops.cast(step, "float32") / self.steps
+        climb, descent = done / self.warm_up, (1.0 - done) / (1.0 - self.warm_up)
+        return self.peak * keras.ops.clip(keras.ops.minimum(climb, descent), 0.0, 1.0)
+
+    def get_config(self):
+        return {"peak": self.peak, "steps": self.steps, "warm_up": self.warm_up}
