@@ -192,4 +192,3 @@ def _last_of_each_stride(model):
         if everything_passes and id(output) in learned and not padding and len(output.shape) == 4:
             features[round(height / output.shape[1])] = output
     return features
-

@@ -64,6 +64,14 @@ def import_all() -> None:
         importlib.import_module(module.name)
 
 
+def _modules_that_mention(name) -> list:
+    """Model files that have the name as a string or a function, found without importing any."""
+    folder = Path(__file__).with_name("models")
+    mention = re.compile(rf"""(["']){re.escape(str(name))}\1|\bdef {re.escape(str(name))}\(""")
+    files = (path for path in sorted(folder.rglob("*.py")) if mention.search(path.read_text(encoding="utf-8")))
+    return [".".join(("kerazoo", *path.relative_to(folder.parent).with_suffix("").parts)) for path in files]
+
+
 def entry(name) -> registry.Entry:
     """The registry's entry of a name, importing only the module that registers it.
 
@@ -77,8 +85,9 @@ def entry(name) -> registry.Entry:
         importlib.import_module(known["module"])
     elif name in _third_party():
         _third_party()[name].load()
-    else:  # Registered but not yet in the catalog: only a look at every file can tell.
-        import_all()
+    else:  # Registered but not yet in the catalog.
+        for module in _modules_that_mention(name):
+            importlib.import_module(module)
     if name not in registry.registered():
         raise ValueError(registry.unknown_choice("model", name, _names()))
     return registry.registered()[name]

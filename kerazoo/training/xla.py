@@ -56,6 +56,7 @@ def unsupported_operation(model) -> str | None:
     try:
         gradients.experimental_get_compiler_ir(inputs)(stage="hlo")
     except (tf.errors.OpError, ValueError) as error:
-        found = re.search(r"(unsupported operations?[^\n]*|No registered '[^\n]*|[^\n]*not supported[^\n]*)", str(error))
-        return (found.group(0) if found else str(error).splitlines()[0]).rstrip(".") + "."
+        message = str(error)
+        found = re.search(r"(unsupported operations?[^\n]*|No registered '[^\n]*|[^\n]*not supported[^\n]*)", message)
+        return (found.group(0) if found else message.splitlines()[0]).rstrip(".") + "."
     return None

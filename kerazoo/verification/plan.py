@@ -29,6 +29,8 @@ PROMISES = {
     "onnx": _EXPORT,
     "parameters": _CORE,  # Builds every name at full size.
 }
+# Promises that need no converter and no full-size model: seconds a model.
+QUICK = tuple(p for p, module in PROMISES.items() if module == _CORE and p != "parameters")
 # Promises about a name itself; all others hold for every name that has the same smoke model.
 OWN = ("parameters",)
 

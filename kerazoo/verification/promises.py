@@ -169,9 +169,7 @@ def data_parallel(subject):
     single = subject.build()
     if any(isinstance(layer, keras.layers.BatchNormalization) for layer in single._flatten_layers()):
         half = len(subject.targets) // 2
-        inputs, targets = keras.tree.map_structure(
-            lambda array: np.concatenate([array[:half]] * 2), (inputs, targets)
-        )
+        inputs, targets = keras.tree.map_structure(lambda array: np.concatenate([array[:half]] * 2), (inputs, targets))
     steps = []
     for scope in (tf.distribute.get_strategy().scope(), strategy.scope()):
         with scope:

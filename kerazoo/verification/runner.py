@@ -72,7 +72,7 @@ def verify(*names, promises=None, jobs=1, on_result=None) -> list[Report]:
     wanted = [p for p in plan.PROMISES if promises is None or p in promises]
     shared = [p for p in wanted if p not in plan.OWN]
     own = [p for p in wanted if p in plan.OWN]
-    chosen = _select(names)
+    chosen = select(names)
     reports = {name: Report(name) for name in chosen}
     lock = threading.Lock()
 
@@ -98,7 +98,8 @@ def verify(*names, promises=None, jobs=1, on_result=None) -> list[Report]:
     return [reports[name] for name in chosen]
 
 
-def _select(patterns) -> list[str]:
+def select(patterns) -> list[str]:
+    """Registered names that match any of the patterns, each once; all for no pattern."""
     catalog.import_all()
     if not patterns:
         return catalog.list_models()

@@ -15,10 +15,10 @@ LARGEST = 16 * 2**30
 def load_file(model, path):
     """Loads a `.keras` or `.weights.h5` file into `model`, and returns the layers that start fresh.
 
-    The architecture comes from `model`, never from the file. Weights are matched as Keras stores them:
-    by the class of their layer and its number in the model. The layers that make the model's outputs may have another shape than the file's: they keep their
-    initial weights, with a warning that names them. Anything else that does not fit is an error, and
-    leaves the model as it was.
+    The architecture comes from `model`, never from the file. Weights are matched as Keras stores
+    them: by the class of their layer and its number in the model. The layers that make the model's
+    outputs may have another shape than the file's: they keep their initial weights, with a warning
+    that names them. Anything else that does not fit is an error, and leaves the model as it was.
 
     Args:
         model: a built `keras.Model`.
@@ -109,6 +109,7 @@ def _groups(model) -> dict:
 def _merge(target, received, *, heads, path) -> list:
     """Writes `received` over the weights in `target`; returns the heads that were left alone."""
     fresh, missing, mismatched = [], [], []
+    groups = {name.split("/")[1] for name in received if "/" in name}
     with h5py.File(target, "r+") as file:
         wanted = []
         file.visititems(lambda name, item: wanted.append(name) if isinstance(item, h5py.Dataset) else None)
@@ -117,7 +118,7 @@ def _merge(target, received, *, heads, path) -> list:
             group = name.split("/")[1]
             if name in received and received[name].shape == file[name].shape:
                 continue
-            if group in heads:
+            if group in heads and (name in received or group not in groups):
                 fresh.append(group)
             elif name not in received:
                 missing.append(name)

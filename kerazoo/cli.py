@@ -1,0 +1,188 @@
+"""The command line: kerazoo list | info | run | export | verify | benchmark | doctor."""
+
+import argparse
+import json
+import sys
+
+from kerazoo import __version__, catalog
+
+
+def main(argv=None) -> int:
+    """Runs one command and returns its exit status; errors of use are one line on stderr."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = _parser()
+    if argv[:1] == ["run"] and len(argv) > 1 and not argv[1].startswith("-"):
+        arguments = argparse.Namespace(command=_run, task=argv[1], rest=argv[2:])
+    else:
+        arguments = parser.parse_args(argv)
+    try:
+        return arguments.command(arguments) or 0
+    except (ValueError, OSError, ImportError) as error:
+        print(f"kerazoo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("kerazoo: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="kerazoo", description="Compiled, verified, exportable Keras models.")
+    parser.add_argument("--version", action="version", version=f"kerazoo {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="names of the models that match")
+    listing.add_argument("pattern", nargs="?", default="*", help="a shell pattern, for instance 'resnet*'")
+    listing.add_argument("--domain", help="only this domain's, for instance vision")
+    listing.add_argument("--task", help="only this task's, for instance image_classification")
+    listing.add_argument("--exports", help="only models proven to export to this format, for instance tflite")
+    listing.add_argument("--json", action="store_true", help="names as a JSON list")
+    listing.set_defaults(command=_list)
+
+    info = commands.add_parser("info", help="what is known of one model")
+    info.add_argument("name")
+    info.add_argument("--json", action="store_true", help="everything, as JSON")
+    info.set_defaults(command=_info)
+
+    run = commands.add_parser("run", help="an application: data, training, evaluation, report, export")
+    run.add_argument("task", nargs="?", help="for instance image_classification; none lists them")
+    run.add_argument("rest", nargs=argparse.REMAINDER, help="the application's own options; --help shows them")
+    run.set_defaults(command=_run)
+
+    export = commands.add_parser("export", help="a saved .keras model as SavedModel, TFLite, ONNX")
+    export.add_argument("model", help="a .keras file, opened in safe mode")
+    export.add_argument("path", help="folder that receives the next version")
+    export.add_argument("--formats", default="saved_model,tflite", help="of saved_model, tflite, onnx, with commas")
+    export.add_argument("--quantize", choices=("float16", "dynamic"), help="a smaller TFLite file beside the exact one")
+    export.add_argument("--batch-size", type=int, default=1, help="TFLite's batch; 0 leaves it open")
+    export.add_argument("--json", action="store_true", help="the report as JSON")
+    export.set_defaults(command=_export)
+
+    verify = commands.add_parser("verify", help="check what models promise")
+    verify.add_argument("names", nargs="*", help="names or patterns; none means every model")
+    verify.add_argument("--full", action="store_true", help="the exports and parameter counts too, not only the model")
+    verify.add_argument("--changed", action="store_true", help="only models whose catalog entry no longer stands")
+    verify.add_argument("--promises", help="only these, with commas")
+    verify.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    verify.add_argument("--json", action="store_true", help="the reports as JSON")
+    verify.add_argument("--write-catalog", action="store_true", help="--full, and record the outcome in catalog.json")
+    verify.set_defaults(command=_verify)
+
+    benchmark = commands.add_parser("benchmark", help="latency and throughput of every engine, side by side")
+    benchmark.set_defaults(command=_benchmark)
+    if "benchmark" in sys.argv[1:2]:  # Its options come from a module that the others need not import.
+        from kerazoo import benchmarks
+
+        benchmarks.add_arguments(benchmark)
+
+    doctor = commands.add_parser("doctor", help="versions, devices, extras: what is there and what is missing")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _list(arguments):
+    names = catalog.list_models(
+        arguments.pattern, domain=arguments.domain, task=arguments.task, exports=arguments.exports
+    )
+    print(json.dumps(names) if arguments.json else "\n".join(names))
+
+
+def _info(arguments):
+    facts = catalog.info(arguments.name)
+    if arguments.json:
+        print(json.dumps(facts, indent=1))
+        return
+    measured = facts.pop("measured", {})
+    for key, value in facts.items():
+        if value not in (None, {}, []):
+            print(f"{key:14} {json.dumps(value) if isinstance(value, (dict, list)) else value}")
+    for promise, outcome in measured.get("promises", {}).items():
+        print(f"{promise:18} {_outcome(outcome)}")
+
+
+def _outcome(outcome):
+    detail = outcome.get("reason", outcome.get("value", ""))
+    return f"{outcome['status']:5} {detail}".rstrip()
+
+
+def _run(arguments):
+    from kerazoo import runner
+
+    if not arguments.task:
+        print("\n".join(runner.tasks()))
+        return
+    _quiet()
+    runner.run(arguments.task, arguments.rest)
+
+
+def _export(arguments):
+    _quiet()
+    import keras
+
+    from kerazoo.exporters import export
+
+    model = keras.saving.load_model(arguments.model, safe_mode=True)
+    report = export(
+        model,
+        arguments.path,
+        formats=tuple(arguments.formats.split(",")),
+        quantize=arguments.quantize,
+        batch_size=arguments.batch_size or None,
+    )
+    print(report.to_json() if arguments.json else report)
+
+
+def _verify(arguments):
+    _quiet()
+    from kerazoo.verification import plan, runner, writer
+
+    names = runner.select(arguments.names)
+    if arguments.changed:
+        names = [name for name in names if plan.changed(name)]
+    promises = arguments.promises.split(",") if arguments.promises else None
+    if promises is None and not (arguments.full or arguments.write_catalog):
+        promises = plan.QUICK
+
+    def show(name, promise, outcome):
+        print(f"{name:28} {promise:16} {_outcome(outcome)}", file=sys.stderr, flush=True)
+
+    reports = runner.verify(*names, promises=promises, jobs=arguments.jobs, on_result=show) if names else []
+    if arguments.write_catalog:
+        if promises is not None:
+            raise ValueError("--write-catalog records every promise. Received: --promises too.")
+        writer.write(reports)
+    if arguments.json:
+        print(json.dumps({report.name: report.promises for report in reports}, indent=1))
+    else:
+        kept = sum(o["status"] == "pass" for report in reports for o in report.promises.values())
+        print(f"{len(reports)} models, {kept} promises kept")
+        for report in reports:
+            for promise, reason in report.failures.items():
+                known = "" if promise in report.regressions() else " (known)"
+                print(f"FAIL {report.name} {promise}{known}: {reason}")
+    return int(any(report.regressions() for report in reports))
+
+
+def _benchmark(arguments):
+    _quiet()
+    from kerazoo import benchmarks
+
+    return benchmarks.run(arguments)
+
+
+def _doctor(arguments):
+    from kerazoo import doctor
+
+    findings = doctor.examine()
+    print(json.dumps(findings, indent=1) if arguments.json else doctor.table(findings))
+    return int(not findings["healthy"])
+
+
+def _quiet():
+    from kerazoo.quiet import import_tensorflow
+
+    import_tensorflow()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What is installed, what is missing and which extra brings it."""
+
+import importlib.metadata
+import os
+import sys
+
+# Distribution -> the extra that brings it; None belongs to the core.
+EXPECTED = {
+    "tensorflow": None,
+    "keras": None,
+    "numpy": None,
+    "scikit-learn": "apps",
+    "matplotlib": "apps",
+    "pillow": "apps",
+    "tensorboard": "apps",
+    "tensorflow-datasets": "apps",
+    "keras-nlp": "text",
+    "keras-cv": "cv",
+    "ai-edge-litert": "litert",
+    "onnx": "onnx",
+    "tf2onnx": "onnx",
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "safetensors": "torch",
+}
+KERAS_FLOOR = (3, 15, 1)  # Below it loading a .keras file can run code: CVE-2026-1462, -12480, -12479.
+
+
+def examine() -> dict:
+    """Versions, devices and missing extras, as a dictionary; starts TensorFlow to see the devices."""
+    packages = {name: _version(name) for name in EXPECTED}
+    problems = [f"{name} is not installed" for name, extra in EXPECTED.items() if extra is None and not packages[name]]
+    if packages["keras"] and tuple(map(int, packages["keras"].split(".")[:3])) < KERAS_FLOOR:
+        problems.append(f"keras {packages['keras']} is below the security floor {'.'.join(map(str, KERAS_FLOOR))}")
+    if _version("tensorflow-cpu"):
+        problems.append("tensorflow-cpu is installed beside tensorflow: the two share one folder; uninstall it")
+    findings = {
+        "python": sys.version.split()[0],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "packages": packages,
+        "problems": problems,
+        "healthy": not problems,
+    }
+    if packages["tensorflow"]:
+        from kerazoo.quiet import import_tensorflow
+
+        findings["devices"] = [device.name for device in import_tensorflow().config.list_physical_devices()]
+    return findings
+
+
+def table(findings) -> str:
+    """The findings for a person."""
+    lines = [f"{'python':22} {findings['python']}", f"{'cores':22} {findings['cores']}"]
+    lines.append(f"{'devices':22} {', '.join(findings.get('devices', []))}")
+    for name, version in findings["packages"].items():
+        hint = f'missing: pip install "kerazoo[{EXPECTED[name]}]"' if EXPECTED[name] else "missing"
+        lines.append(f"{name:22} {version or hint}")
+    lines += [f"PROBLEM: {problem}" for problem in findings["problems"]] or ["all is well"]
+    return "\n".join(lines)
+
+
+def _version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,87 @@
+"""Imports run one way, read from the source: no layer of the house knows the ones above it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "kerazoo"
+
+# Part of the package -> the parts of kerazoo it may import (itself always).
+ALLOWED = {
+    "registry": set(),
+    "layers": {"registry"},
+    "losses": {"layers", "registry"},
+    "metrics": {"layers", "registry"},
+    "models": {"layers", "losses", "metrics", "registry", "training", "weights"},
+    "exporters": {"engines", "quiet", "registry"},
+    "engines": {"quiet", "registry"},
+    "evaluate": {"quiet", "registry"},
+    "data": {"quiet", "registry"},
+}
+WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
+
+
+def imports(path):
+    """(module, line) of every import in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module, node.lineno
+            if node.module == "kerazoo":
+                yield from ((f"kerazoo.{alias.name}", node.lineno) for alias in node.names)
+
+
+def files(part):
+    """The source files of one part of the package."""
+    module = PACKAGE / f"{part}.py"
+    return [module] if module.exists() else sorted((PACKAGE / part).rglob("*.py"))
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_imports_run_one_way(part):
+    wrong = []
+    for path in files(part):
+        for module, line in imports(path):
+            first, _, rest = module.partition(".")
+            other = rest.partition(".")[0]
+            if first == "kerazoo" and other and other != part and other not in ALLOWED[part]:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("part", WITHOUT_TENSORFLOW)
+def test_models_and_layers_do_not_need_tensorflow(part):
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in files(part)
+        for module, line in imports(path)
+        if module.partition(".")[0] == "tensorflow"
+    ]
+    assert not wrong
+
+
+def test_nothing_imports_the_applications():
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in PACKAGE.rglob("*.py")
+        for module, line in imports(path)
+        if module.startswith(("applications", "kerazoo.applications"))
+    ]
+    assert not wrong
+
+
+def test_every_package_is_listed_for_the_wheel():
+    import configparser
+
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    listed = set(config["options"]["packages"].split())
+    found = {
+        ".".join(folder.parent.relative_to(ROOT).parts).replace("applications", "kerazoo.applications", 1)
+        for top in ("kerazoo", "applications")
+        for folder in (ROOT / top).rglob("__init__.py")
+    }
+    assert listed == found
