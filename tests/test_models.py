@@ -1,0 +1,54 @@
+"""Every model of the registry keeps its promises: the same checks as `kerazoo verify`.
+
+What changed since the catalog was written is verified here in full. Of the rest, the catalog's
+record is held to be complete, and a sample that moves on each day is verified again.
+"""
+
+import datetime
+import os
+
+import pytest
+
+from kerazoo import catalog
+from kerazoo.verification import plan, verify
+
+SAMPLE = int(os.environ.get("KERAZOO_VERIFY_SAMPLE", "2"))
+
+catalog.import_all()
+GROUPS = plan.groups(catalog.list_models())
+CHANGED = [members for members in GROUPS if any(plan.changed(name) for name in members)]
+UNCHANGED = [members for members in GROUPS if members not in CHANGED]
+
+
+def _todays_sample():
+    """The next SAMPLE groups each day, so that all have their turn."""
+    start = datetime.date.today().toordinal() * SAMPLE
+    return [UNCHANGED[(start + i) % len(UNCHANGED)] for i in range(min(SAMPLE, len(UNCHANGED)))]
+
+
+@pytest.mark.parametrize("members", CHANGED + _todays_sample(), ids=lambda members: members[0])
+def test_promises_hold(members):
+    """A failure names the model, the promise and the reason."""
+    # Full-size parameter counts of large models stay with the catalog unless their source changed.
+    promises = None if members in CHANGED else [p for p in plan.PROMISES if p not in plan.OWN]
+    broken = {report.name: report.regressions() for report in verify(*members, promises=promises)}
+    assert not {name: reasons for name, reasons in broken.items() if reasons}
+
+
+@pytest.mark.parametrize("name", catalog.list_models())
+def test_catalog_records_every_promise(name):
+    """Kept, or not applicable with a reason, or a known failure with a reason."""
+    promises = catalog.info(name).get("measured", {}).get("promises", {})
+    assert set(promises) == set(plan.PROMISES)
+    silent = [p for p, outcome in promises.items() if outcome["status"] != "pass" and not outcome["reason"]]
+    assert not silent
+
+
+@pytest.mark.parametrize("name", catalog.list_models())
+def test_published_parameter_count_was_met(name):
+    facts = catalog.info(name)
+    outcome = facts["measured"]["promises"]["parameters"]
+    if facts["params"] is None:
+        assert outcome["status"] == "n/a"
+    else:
+        assert (outcome["status"], outcome.get("value")) == ("pass", facts["params"])
