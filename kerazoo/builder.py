@@ -11,7 +11,7 @@ from kerazoo import catalog
 from kerazoo import weights as pretrained
 from kerazoo.registry import unknown_choice
 from kerazoo.training import precision as precisions
-from kerazoo.training import xla
+from kerazoo.training import steps, xla
 
 
 def build(
@@ -38,8 +38,10 @@ def build(
         precision: None (Keras's current policy), "float32", "mixed_bfloat16" or "mixed_float16".
             It becomes the model's own policy; Keras's global policy is left as it was.
         jit_compile: True, False, or "auto": what was measured as faster for this model on this
-            kind of device. True raises where XLA cannot compile the model.
-        steps_per_execution: batches in one call of the compiled step; None takes 1.
+            kind of device. True raises where XLA cannot compile the model. Both this and
+            `steps_per_execution` are switched off, with a warning, under a distribution strategy.
+        steps_per_execution: batches in one call of the compiled step; None takes 32 for a model so small
+            that the call would cost more than the step, else 1.
         optimizer: replaces the model's own: a Keras name or instance.
         loss: replaces the model's own: a Keras name or instance.
         metrics: replaces the model's own: a list.
@@ -77,8 +79,9 @@ def build(
     if learning_rate is not None and optimizer is None:
         arguments["learning_rate"] = learning_rate
     model = _construct(entry, arguments, weights=weights, precision=precision, seed=seed)
-    overrides = {"loss": loss, "metrics": metrics, "steps_per_execution": steps_per_execution}
+    overrides = {"loss": loss, "metrics": metrics}
     overrides["optimizer"] = _optimizer(optimizer, learning_rate)
+    overrides["steps_per_execution"] = steps.resolve(model, steps_per_execution)
     overrides["jit_compile"] = xla.resolve(model, name, jit_compile)
     _recompile(model, {key: value for key, value in overrides.items() if value is not None})
     return model

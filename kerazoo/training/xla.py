@@ -4,6 +4,7 @@ Imports TensorFlow (inside functions): only its compiler knows which operations 
 """
 
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ def resolve(model, name, wanted) -> bool:
     """True or False for `compile(jit_compile=)`.
 
     "auto" is what the catalog measured for this model on this kind of device, off where nothing was
-    measured, and off under a distribution strategy, where Keras cannot use it.
+    measured. Under a distribution strategy Keras cannot use XLA: False, with a warning for True.
 
     Raises:
         ValueError: `wanted` is True and XLA cannot compile the model; the message names the operation.
@@ -26,7 +27,9 @@ def resolve(model, name, wanted) -> bool:
 
     if tf.distribute.has_strategy():
         if wanted is True:
-            raise ValueError("XLA is not available under a distribution strategy. Received: jit_compile=True.")
+            warnings.warn("jit_compile=True is switched off under a strategy, where Keras cannot use it.", stacklevel=3)
+                "jit_compile=True is switched off under a strategy: Keras cannot use XLA there.", stacklevel=3
+            )
         return False
     if wanted == "auto":
         device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
