@@ -28,8 +28,6 @@ def resolve(model, name, wanted) -> bool:
     if tf.distribute.has_strategy():
         if wanted is True:
             warnings.warn("jit_compile=True is switched off under a strategy, where Keras cannot use it.", stacklevel=3)
-                "jit_compile=True is switched off under a strategy: Keras cannot use XLA there.", stacklevel=3
-            )
         return False
     if wanted == "auto":
         device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
