@@ -2,6 +2,7 @@
 
 import numpy as np
 
+TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 # A validation split steers early stopping and the choice of the checkpoint; beyond this it costs
 # training images and time and steers no better.
 LARGEST_VALIDATION = 2_500
@@ -57,3 +58,31 @@ def stratified_sample(labels, count, rng):
         members = order[labels[order] == label]
         turn[members] = np.arange(len(members))
     return np.sort(order[np.argsort(turn[order], kind="stable")][:count])
+
+
+def draw_missing(parts, *, seed=0):
+    """Draws the splits that a data set comes without from its training images, class by class.
+
+    Args:
+        parts: {"train": Images} with "validation" and "test" where they exist.
+        seed: of the draws.
+
+    Returns:
+        `(parts, said)`: all three, and a clause for each one that was drawn.
+
+    Raises:
+        ValueError: no class has an image to spare.
+    """
+    parts, said = {name: images for name, images in parts.items() if len(images)}, []
+    for name, share, largest in (("test", TEST_SHARE, None), ("validation", VALIDATION_SHARE, LARGEST_VALIDATION)):
+        if name in parts:
+            continue
+        train = parts["train"]
+        rest, drawn = stratified_split(train.labels, share, seed=seed, largest=largest)
+        if not len(drawn):
+            raise ValueError(
+                f"A {name} split cannot be drawn: every class has one image only. Received: {len(train)} images."
+            )
+        parts[name], parts["train"] = train.take(drawn), train.take(rest)
+        said.append(f"{len(drawn):,} images drawn from the training images of every class for {name}, seed {seed}")
+    return parts, said
