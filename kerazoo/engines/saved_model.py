@@ -1,0 +1,62 @@
+"""SavedModel in TensorFlow itself: exact, any batch, any operation."""
+
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+from kerazoo.engines import graph
+from kerazoo.engines.base import Engine
+
+
+class SavedModelEngine(Engine):
+    """The `serving_default` signature of a SavedModel; `raw` runs its endpoint on image bytes."""
+
+    def __init__(self, path, *, engine="saved_model", metadata, threads=None):
+        warn_of_threads(engine, threads)
+        self._loaded = tf.saved_model.load(str(path))  # Referenced: it owns what the functions capture.
+        if "serving_default" not in self._loaded.signatures:
+            raise ValueError(
+                f"A SavedModel needs the signature 'serving_default'. Received: {sorted(self._loaded.signatures)}."
+            )
+        concrete = self._loaded.signatures["serving_default"]
+        super().__init__(
+            path,
+            engine=engine,
+            metadata=metadata,
+            inputs=graph.facts(concrete.structured_input_signature[1]),
+            outputs=graph.facts(concrete.structured_outputs),
+        )
+        self._run = graph.served(concrete)
+
+    def raw(self, files):
+        """Labels and scores of encoded images, best first.
+
+        Args:
+            files: a list of `bytes`, each a JPEG or PNG file.
+
+        Returns:
+            {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}.
+
+        Raises:
+            ValueError: the model was exported without `signature="raw"`.
+            tf.errors.InvalidArgumentError: bytes that are no JPEG or PNG, or an image too large.
+        """
+        if "raw" not in self._loaded.signatures:
+            raise ValueError(
+                'This needs an export with signature="raw". '
+                f"Received: an export with {sorted(self._loaded.signatures)}."
+            )
+        outputs = self._loaded.signatures["raw"](images=tf.constant(list(files), tf.string, shape=(len(files),)))
+        labels = np.array([[label.decode() for label in row] for row in outputs["labels"].numpy()], dtype=object)
+        return {"labels": labels, "scores": outputs["scores"].numpy()}
+
+
+def warn_of_threads(engine, threads):
+    """Says that TensorFlow's threads cannot be set for one model."""
+    if threads is not None:
+        warnings.warn(
+            f"{engine!r} runs on the threads of the whole process, set with tf.config.threading before TensorFlow "
+            f"first runs; threads={threads} has no effect.",
+            stacklevel=4,
+        )

@@ -1,0 +1,165 @@
+"""`export`: any `keras.Model` to SavedModel, TFLite and ONNX, reloaded and compared before it counts.
+
+>>> import kerazoo
+>>> report = kerazoo.export(model, "exports/digits")  # doctest: +SKIP
+>>> print(report)  # doctest: +SKIP
+"""
+
+import json
+
+import keras
+
+from kerazoo.engines.interface import Interface
+from kerazoo.exporters import data, onnx, raw, tflite
+from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
+from kerazoo.exporters.versions import new_version
+from kerazoo.exporters.writing import Writing
+from kerazoo.registry import unknown_choice
+
+__all__ = ["ExportError", "ExportReport", "ExportedFile", "export"]
+
+FORMATS = ("saved_model", "tflite", "onnx")
+SIGNATURES = ("tensors", "raw")
+ON_ERROR = ("raise", "record")
+
+
+def export(
+    model,
+    path,
+    formats=("saved_model", "tflite"),
+    *,
+    quantize=None,
+    representative_data=None,
+    batch_size=1,
+    signature="tensors",
+    metadata=None,
+    verify=True,
+    on_error="raise",
+):
+    """Exports a model as `path/<version>/`, in the layout that TensorFlow Serving reads.
+
+    The version is the next free number. Everything is written beside and moved into place whole;
+    every file is reloaded and compared with the model first, and if one differs nothing is left.
+
+    Args:
+        model: any built `keras.Model`; under mixed precision, TFLite and ONNX get a float32 copy.
+        path: the folder of all versions.
+        formats: one of, or several of, "saved_model", "tflite" (builtin operations only), "onnx".
+        quantize: further TFLite files: "float16", "dynamic" (8-bit weights), "int8" (8-bit weights
+            and activations, float inputs and outputs), or several of them.
+        representative_data: inputs as the model will see them: an array, a dict of arrays, or an
+            iterable of batches (`(inputs, targets)` is fine). Needed for "int8", which is calibrated
+            on it; the comparison uses it in place of random inputs; sizes that the model leaves open
+            are taken from it for TFLite.
+        batch_size: the batch of the TFLite files (`kerazoo.load` loops over larger ones); None leaves
+            it open, which recurrent and some attention models do not survive.
+        signature: "tensors", or "raw" for a further SavedModel endpoint from JPEG or PNG bytes to
+            labels and scores.
+        metadata: a JSON-able dict that travels along. Used here: "labels" (one for each class);
+            "preprocessing": {"resize": "bilinear", "fit": "stretch" | "crop" | "pad", "antialias":
+            False}; "output": "logits" | "probabilities"; "top_k": 5.
+        verify: reload, compare and time every file.
+        on_error: "raise", or "record": files that fail are left out, their reasons are in
+            `report.failures`, and the others are exported.
+
+    Returns:
+        An `ExportReport`; `print` shows it as a table.
+
+    Raises:
+        ValueError: an unknown format or option, "int8" without data, a size left open for TFLite.
+        ImportError: ONNX without its packages.
+        ExportError: a conversion that failed (with the operations that the format lacks), or a file
+            that does not answer as the model does. Tolerances are in `kerazoo.exporters.parity`.
+
+    Example:
+
+    >>> import keras, tempfile, kerazoo
+    >>> inputs = keras.Input((8,), name="features")
+    >>> model = keras.Model(inputs, keras.layers.Dense(3)(inputs))
+    >>> report = kerazoo.export(model, tempfile.mkdtemp(), formats=("saved_model",))
+    >>> report.version, report.files[0].max_relative_error < 1e-5
+    (1, True)
+    """
+    formats, quantize = _several(formats), _several(quantize)
+    metadata = _metadata(metadata)
+    for kind, received, choices in (
+        *(("format", name, FORMATS) for name in formats),
+        *(("quantization", name, tflite.QUANTIZATIONS) for name in quantize),
+        ("`signature`", signature, SIGNATURES),
+        ("`on_error`", on_error, ON_ERROR),
+    ):
+        if received not in choices:
+            raise ValueError(unknown_choice(kind, received, choices))
+    if not formats and not quantize:
+        raise ValueError(f"`formats` must name at least one of {FORMATS}. Received: {formats!r}.")
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f"`batch_size` must be None or a positive whole number. Received: {batch_size!r}.")
+    if "int8" in quantize and representative_data is None:
+        raise ValueError('`quantize="int8"` is calibrated on `representative_data`. Received: None.')
+    if "onnx" in formats:
+        onnx.require()
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(f"Export needs KERAS_BACKEND=tensorflow. Received: {keras.backend.backend()!r}.")
+    representative_data = data.reusable(representative_data)
+    interface = Interface(model, data.example(representative_data))
+    if signature == "raw":
+        if "saved_model" not in formats:
+            raise ValueError(f'`signature="raw"` is an endpoint of the format "saved_model". Received: {formats}.')
+        raw.check(interface, metadata)
+    shapes = _shapes(interface, representative_data, needed="tflite" in formats or quantize)
+    with new_version(path) as (folder, move):
+        writing = Writing(interface, folder, metadata=metadata, on_error=on_error)
+        writing.write(
+            formats, quantize, data=representative_data, batch_size=batch_size, shapes=shapes, raw=signature == "raw"
+        )
+        if verify:
+            writing.verify(representative_data)
+        return _finish(writing.report(verified=verify), folder, move)
+
+
+def _finish(report, folder, move):
+    """Moves the folder into place with its report inside; only then the report says where it is."""
+    if all(file.error for file in report.files):
+        return report
+    (folder / "export.json").write_text(report.to_json(), encoding="utf-8")
+    report.version, target = move()
+    report.path = str(target)
+    return report
+
+
+def _several(value):
+    """None, one name or several -> a tuple, without repetitions."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
+
+
+def _metadata(metadata):
+    metadata = {} if metadata is None else metadata
+    if not isinstance(metadata, dict):
+        raise ValueError(f"`metadata` must be a dict. Received: {type(metadata).__name__}.")
+    try:
+        metadata = json.loads(json.dumps(metadata))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`metadata` must be JSON-able: {error}.") from error
+    labels = metadata.get("labels")
+    if labels is not None and not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
+        raise ValueError(f"`labels` in the metadata must be a list of strings. Received: {labels!r}.")
+    return metadata
+
+
+def _shapes(interface, representative_data, *, needed):
+    """{input: shape} with the sizes that the model leaves open filled in from the data.
+
+    Raises:
+        ValueError: a size left open, which TFLite needs, and no data to take it from.
+    """
+    if not needed or not interface.open_sizes():
+        return None
+    if representative_data is None:
+        open_inputs = {name: interface.inputs[name].shape for name in interface.open_sizes()}
+        raise ValueError(
+            "TFLite needs fixed sizes: build the model with a fixed length, or give `representative_data` of that "
+            f"length. Received: {open_inputs}."
+        )
+    return {name: array.shape for name, array in interface.unpack(data.example(representative_data)).items()}

@@ -1,0 +1,108 @@
+"""Whether a written file answers as the model does.
+
+The reference is `model(x, training=False)`. The error of an output is its largest difference over
+its largest absolute value; agreement is the share of answers (argmax over the last axis, or the
+side of the threshold for one unit) that are the same.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Largest relative error: float32 rounding in another order of operations; half precision weights
+# (11 bits); 8-bit weights. Full int8 has its own rule below.
+TOLERANCES = {
+    ("saved_model", None): 1e-5,
+    ("tflite", None): 1e-4,
+    ("onnx", None): 1e-4,
+    ("tflite", "float16"): 1e-2,
+    ("tflite", "dynamic"): 5e-2,
+    ("tflite", "int8"): 1e-1,
+}
+# A quantised classifier may miss the tolerance if it gives the same answer for this share of samples.
+AGREEMENT = 0.9
+# Answers whose scores the model itself holds within this share of its largest score count as equal.
+TIE = 0.02
+# Below this, an output is compared absolutely: it is zero but for rounding.
+TINY = 1e-6
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What a comparison found; `problem` is None where the file is as good as the model."""
+
+    max_relative_error: float
+    agreement: float | None
+    problem: str | None
+
+
+def compare(received, reference, *, kind, classifier):
+    """Compares {output: array} of a file with the model's.
+
+    Args:
+        received: the file's outputs.
+        reference: the model's.
+        kind: (format, quantization), a key of `TOLERANCES`.
+        classifier: the outputs are scores of classes.
+    """
+    if set(received) != set(reference):
+        return Parity(np.inf, None, f"the outputs are {sorted(received)} in place of {sorted(reference)}")
+    errors, agreements = {}, []
+    for name, wanted in reference.items():
+        got = received[name]
+        if got.shape != wanted.shape:
+            return Parity(np.inf, None, f"output {name!r} has shape {got.shape} in place of {wanted.shape}")
+        errors[name] = relative_error(got, wanted)
+        if classifier and wanted.ndim > 1 and wanted.dtype.kind == "f":
+            agreements.append(agreement(got, wanted))
+    error = max(errors.values())
+    agreed = min(agreements, default=None)
+    tolerance = TOLERANCES[kind]
+    if not np.isfinite(error):
+        return Parity(error, agreed, "an output is not finite")
+    if error <= tolerance or (kind[1] in ("dynamic", "int8") and agreed is not None and agreed >= AGREEMENT):
+        return Parity(error, agreed, None)
+    worst = max(errors, key=errors.get)
+    also = f" and the same answer for {agreed:.1%} (at least {AGREEMENT:.0%})" if kind[1] and agreed is not None else ""
+    return Parity(
+        error, agreed, f"output {worst!r} has a relative error of {error:.2e} (at most {tolerance:.0e}){also}"
+    )
+
+
+def relative_error(received, wanted):
+    """Largest difference over the largest absolute value; for other types, the share that differs."""
+    if wanted.dtype.kind != "f":
+        return float(np.mean(received != wanted))
+    received, wanted = received.astype("float64"), wanted.astype("float64")
+    if not np.isfinite(received).all():
+        return np.inf
+    return float(np.max(np.abs(received - wanted)) / max(np.max(np.abs(wanted)), TINY))
+
+
+def agreement(received, wanted):
+    """Share of the same answers; the model's own near ties count as the same."""
+    if wanted.shape[-1] == 1:
+        threshold = 0.0 if wanted.min() < 0 else 0.5
+        return float(np.mean((received > threshold) == (wanted > threshold)))
+    chosen = np.take_along_axis(wanted, received.argmax(axis=-1)[..., None], axis=-1)[..., 0]
+    return float(np.mean(chosen >= wanted.max(axis=-1) - TIE * np.max(np.abs(wanted))))
+
+
+def is_classifier(model, metadata):
+    """Whether the model's outputs are scores of classes, by its loss or the labels given."""
+    if metadata.get("labels"):
+        return True
+    losses = getattr(model, "loss", None)
+    losses = losses.values() if isinstance(losses, dict) else losses if isinstance(losses, (list, tuple)) else [losses]
+    names = [loss if isinstance(loss, str) else getattr(loss, "name", None) or type(loss).__name__ for loss in losses]
+    return any("crossentropy" in str(name).lower() for name in names)
+
+
+def is_vacuous(inputs, reference):
+    """Whether differing inputs get one and the same output: then agreement proves nothing."""
+    if all(len(value) < 2 or (value == value[:1]).all() for value in inputs.values()):
+        return False  # Nothing differs, so nothing can be said.
+    floats = [value.astype("float64") for value in reference.values() if value.dtype.kind == "f"]
+    return bool(floats) and all(
+        np.ptp(value, axis=0).max() <= 1e-6 * max(np.abs(value).max(), TINY) for value in floats
+    )

@@ -1,0 +1,57 @@
+"""Runs conversions in processes of their own: the converters leak memory and can crash."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("_convert.py")
+_TAIL = 1500
+
+
+def run(jobs, folder):
+    """Runs each job in its own process; one job's crash leaves the others alone.
+
+    Where the system can fork, TensorFlow is imported once, in a process that forks for each job.
+
+    Args:
+        jobs: {name: dict for `_convert.py`}.
+        folder: where the jobs' files go.
+
+    Returns:
+        {name: {"seconds", "ops", "float_ops"} or {"error"}}.
+    """
+    paths = {}
+    for name, job in jobs.items():
+        paths[name] = Path(folder, f"{name}.job.json")
+        paths[name].write_text(json.dumps(job), encoding="utf-8")
+    groups = [list(paths.values())] if hasattr(os, "fork") else [[path] for path in paths.values()]
+    statuses = {}
+    for group in groups:
+        statuses |= dict.fromkeys(group, _launch(group, Path(folder, "launcher.log")))
+    return {name: _outcome(path, *statuses[path]) for name, path in paths.items()}
+
+
+def _launch(paths, log):
+    # A converter has no use for an accelerator, and would take all of its memory.
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONWARNINGS": "ignore"}
+    # -P: the script's folder, with its onnx.py, must not come first among the places to import from.
+    command = [sys.executable, "-P", str(SCRIPT), *map(str, paths)]
+    with open(log, "wb") as stream:
+        code = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=os.environ | quiet, check=False
+        ).returncode
+    return code, log
+
+
+def _outcome(job, launcher_code, launcher_log):
+    result, log = job.with_suffix(".result"), job.with_suffix(".log")
+    if result.exists():
+        return json.loads(result.read_text(encoding="utf-8"))
+    status = job.with_suffix(".status")
+    code = int(status.read_text()) if status.exists() else launcher_code
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+    output = (log if log.exists() else launcher_log).read_text(encoding="utf-8", errors="replace")
+    return {"error": f"The converter {how}. Its last words: {output[-_TAIL:].strip() or '(none)'}"}

@@ -1,0 +1,121 @@
+"""The `raw` endpoint of an image classifier: JPEG or PNG files in, labels and scores out."""
+
+import tensorflow as tf
+
+from kerazoo.registry import unknown_choice
+
+# A file of a few kilobytes can decode to gigabytes: larger images are refused before decoding.
+MAX_PIXELS = 40_000_000
+MAX_BYTES = 64 * 2**20
+RESIZES = ("bilinear", "bicubic", "nearest", "area", "lanczos3", "lanczos5")
+FITS = ("stretch", "crop", "pad")
+OUTPUTS = ("logits", "probabilities")
+TOP_K = 5
+
+
+def check(interface, metadata):
+    """Refuses what the endpoint cannot serve, before anything is written.
+
+    Raises:
+        ValueError: no image classifier of known size, or metadata with unknown choices.
+    """
+    shapes = [facts.shape for facts in interface.inputs.values()]
+    outputs = getattr(interface.model, "outputs", None) or []
+    image = len(shapes) == 1 and len(shapes[0]) == 4 and None not in shapes[0][1:] and shapes[0][3] in (1, 3)
+    if not image or len(outputs) != 1 or len(outputs[0].shape) != 2:
+        raise ValueError(
+            '`signature="raw"` needs one input (B, H, W, 3 or 1) of known size and one output (B, classes). '
+            f"Received: inputs {shapes}, outputs {[tuple(output.shape) for output in outputs]}."
+        )
+    preprocessing = metadata.get("preprocessing") or {}
+    if not isinstance(preprocessing, dict):
+        preprocessing = {}
+    for kind, received, choices in (
+        ("`resize`", preprocessing.get("resize", "bilinear"), RESIZES),
+        ("`fit`", preprocessing.get("fit", "stretch"), FITS),
+        ("`output`", metadata.get("output", "logits"), OUTPUTS),
+    ):
+        if received not in choices:
+            raise ValueError(unknown_choice(f"{kind} in the metadata", received, choices))
+    labels, classes = metadata.get("labels"), outputs[0].shape[1]
+    if labels is not None and len(labels) != classes:
+        raise ValueError(f"`labels` must name each of the {classes} classes. Received: {len(labels)} labels.")
+    top = metadata.get("top_k", TOP_K)
+    if not isinstance(top, int) or top < 1:
+        raise ValueError(f"`top_k` in the metadata must be a positive whole number. Received: {top!r}.")
+
+
+def endpoint(interface, metadata):
+    """A function from (B,) image files to {"labels": (B, K) strings, "scores": (B, K) float32}."""
+    (name, facts), *_ = interface.inputs.items()
+    _, height, width, channels = facts.shape
+    preprocessing = metadata.get("preprocessing")
+    preprocessing = preprocessing if isinstance(preprocessing, dict) else {}
+    classes = interface.model.outputs[0].shape[1]
+    labels = tf.constant([str(label) for label in metadata.get("labels") or range(classes)])
+    top = min(metadata.get("top_k", TOP_K), classes)
+
+    def one(file):
+        image = tf.cast(decode(file, channels), tf.float32)
+        return tf.cast(tf.clip_by_value(_fit(image, height, width, preprocessing), 0.0, 255.0), facts.dtype)
+
+    def raw(images):
+        # Each image is shrunk as soon as it is decoded: memory holds only a few at full size.
+        spec = tf.TensorSpec((height, width, channels), facts.dtype)
+        pixels = tf.map_fn(one, images, fn_output_signature=spec, parallel_iterations=4)
+        scores = next(iter(interface.serve(**{name: pixels}).values()))
+        scores = tf.cast(scores, tf.float32)
+        if metadata.get("output", "logits") == "logits":
+            scores = tf.nn.softmax(scores)
+        best, indices = tf.math.top_k(scores, top)
+        return {"labels": tf.gather(labels, indices), "scores": best}
+
+    return raw
+
+
+def decode(file, channels):
+    """One JPEG or PNG file -> (H, W, channels) uint8; anything else, or too large, is an error."""
+    is_png = tf.equal(tf.strings.substr(file, 0, 8), b"\x89PNG\r\n\x1a\n")
+    is_jpeg = tf.equal(tf.strings.substr(file, 0, 2), b"\xff\xd8")
+    checks = [
+        tf.debugging.Assert(is_png | is_jpeg, ["Every image must be a JPEG or PNG file."]),
+        tf.debugging.Assert(
+            tf.strings.length(file) <= MAX_BYTES, [f"An image file must be at most {MAX_BYTES} bytes."]
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        file = tf.identity(file)
+    sides = tf.cond(is_png, lambda: _png_sides(file), lambda: tf.cast(tf.image.extract_jpeg_shape(file)[:2], tf.int64))
+    small = tf.reduce_all(sides > 0) & tf.reduce_all(sides <= MAX_PIXELS) & (sides[0] * sides[1] <= MAX_PIXELS)
+    with tf.control_dependencies(
+        [tf.debugging.Assert(small, [f"An image must have 1 to {MAX_PIXELS} pixels:", sides])]
+    ):
+        file = tf.identity(file)
+    image = tf.cond(
+        is_png,
+        lambda: tf.io.decode_png(file, channels=channels),
+        lambda: tf.io.decode_jpeg(file, channels=channels, dct_method="INTEGER_ACCURATE"),
+    )
+    image.set_shape((None, None, channels))
+    return image
+
+
+def _png_sides(file):
+    """(height, width) from a PNG's header: two big-endian numbers after the signature and the chunk's head."""
+    numbers = tf.cast(tf.io.decode_raw(tf.strings.substr(file, 16, 8), tf.uint8), tf.int64)
+    numbers = tf.reshape(numbers[:8], (2, 4)) * tf.constant([2**24, 2**16, 2**8, 1], tf.int64)
+    return tf.reverse(tf.reduce_sum(numbers, axis=1), axis=[0])
+
+
+def _fit(image, height, width, preprocessing):
+    method, antialias = preprocessing.get("resize", "bilinear"), bool(preprocessing.get("antialias", False))
+    fit = preprocessing.get("fit", "stretch")
+    if fit == "pad":
+        return tf.image.resize_with_pad(image, height, width, method=method, antialias=antialias)
+    if fit == "crop":  # The largest centred part of the wanted proportions.
+        shape = tf.shape(image)
+        ratio = tf.minimum(shape[0] / height, shape[1] / width)
+        sides = [tf.maximum(1, tf.cast(tf.round(ratio * side), tf.int32)) for side in (height, width)]
+        start = [(shape[axis] - sides[axis]) // 2 for axis in (0, 1)]
+        image = tf.slice(image, [*start, 0], [*sides, image.shape[2]])
+    return tf.image.resize(image, (height, width), method=method, antialias=antialias)

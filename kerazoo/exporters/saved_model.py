@@ -1,0 +1,41 @@
+"""SavedModel: exact, every operation, any batch; what TensorFlow Serving reads."""
+
+import os
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from kerazoo.exporters import raw
+
+
+def write(interface, folder, *, batch_size=None, shapes=None, metadata=None, raw_endpoint=False):
+    """Writes the endpoints `serve` and `serving_default` (inference mode), and `raw` where asked.
+
+    Args:
+        interface: the model's `Interface`.
+        folder: where to; existing files of other names in it stay.
+        batch_size: the only batch it takes; None takes any.
+        shapes: {input: shape} for sizes that the model leaves open.
+        metadata: for the raw endpoint.
+        raw_endpoint: add the endpoint from image files to labels and scores.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(interface.model)
+    specs = interface.tensor_specs(batch_size, shapes)
+    endpoint = tf.function(interface.serve, autograph=False)
+    endpoint.get_concrete_function(**specs)  # A function traced by keywords keeps the inputs' names.
+    archive.add_endpoint("serve", endpoint)
+    if raw_endpoint:
+        archive.add_endpoint(
+            "raw", raw.endpoint(interface, metadata or {}), [tf.TensorSpec((None,), tf.string, name="images")]
+        )
+    archive.write_out(str(folder), verbose=False)
+
+
+def size(folder) -> int:
+    """Bytes of the SavedModel's own files in `folder`."""
+    folder = Path(folder)
+    parts = [folder / "saved_model.pb", folder / "fingerprint.pb"]
+    parts += [path for name in ("variables", "assets") for path in (folder / name).glob("**/*")]
+    return sum(os.path.getsize(path) for path in parts if path.is_file())

@@ -1,0 +1,53 @@
+"""Version folders: written beside, moved into place whole, never over an older one."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from kerazoo.engines.files import versions
+
+
+@contextlib.contextmanager
+def new_version(root):
+    """Yields a hidden folder in `root` and a function that moves it to the next version number.
+
+    Whatever was not moved is removed at the end, also after an error or Ctrl-C, and so is every
+    folder that was made for it.
+
+    Args:
+        root: the folder that holds the versions; it is made where it does not exist.
+
+    Raises:
+        NotADirectoryError: `root` is a file.
+    """
+    root = Path(root)
+    if root.exists() and not root.is_dir():
+        raise NotADirectoryError(f"`path` must be a folder. Received: the file {str(root)!r}.")
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
+    root.mkdir(parents=True, exist_ok=True)
+    hidden = root / f".export-{uuid.uuid4().hex}"  # TensorFlow Serving reads folders with numbers only.
+    try:
+        hidden.mkdir()
+        yield hidden, lambda: _move(hidden, root)
+    finally:
+        if hidden.exists():
+            shutil.rmtree(hidden)
+        for folder in made:
+            with contextlib.suppress(OSError):  # Not empty: the version is in it, or another export's.
+                folder.rmdir()
+
+
+def _move(hidden, root):
+    """Takes the next free number; another exporter may take it first, then the next one is tried."""
+    number = max(versions(root), default=0) + 1
+    while True:
+        target = root / str(number)
+        try:
+            os.rename(hidden, target)  # Refuses a folder with anything in it.
+            return number, target
+        except OSError:
+            if not target.exists():
+                raise
+            number += 1
