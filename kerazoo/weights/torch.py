@@ -1,0 +1,158 @@
+"""`from_torch`: a PyTorch state dict into the model it belongs to, every tensor once or not at all."""
+
+import importlib
+import pkgutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+from keras import layers
+
+from kerazoo import catalog
+from kerazoo.registry import unknown_choice
+from kerazoo.weights import torch_names
+from kerazoo.weights.files import _heads
+from kerazoo.weights.torch_files import read_tensors
+
+
+def _depthwise(tensor):
+    """(channels * multiplier, 1, H, W) -> (H, W, channels, 1), for a multiplier of one."""
+    return np.transpose(tensor, (2, 3, 0, 1))
+
+
+# Torch's order of axes -> Keras's.
+TRANSFORMS = {
+    "conv": lambda tensor: np.transpose(tensor, (2, 3, 1, 0)),
+    "depthwise": _depthwise,
+    "dense": np.transpose,
+    "same": lambda tensor: tensor,
+}
+_AFFINE = {"gamma": ("weight", "same"), "beta": ("bias", "same")}
+# Keras layer -> weight -> (the tensor's name in the torch module of the same kind, transform).
+PARTS = {
+    layers.Conv2D: {"kernel": ("weight", "conv"), "bias": ("bias", "same")},
+    layers.DepthwiseConv2D: {"kernel": ("weight", "depthwise"), "bias": ("bias", "same")},
+    layers.Dense: {"kernel": ("weight", "dense"), "bias": ("bias", "same")},
+    layers.LayerNormalization: _AFFINE,
+    layers.BatchNormalization: _AFFINE
+    | {"moving_mean": ("running_mean", "same"), "moving_variance": ("running_var", "same")},
+}
+IGNORED = ".num_batches_tracked"  # A counter that Keras's BatchNormalization has no use for.
+
+
+def from_torch(name, path, **arguments):
+    """Builds a model and fills it from a torchvision or timm state dict; PyTorch is not needed.
+
+    Every tensor of the file must be used once and every weight of the model filled, or nothing is
+    loaded. Layers that make the outputs may be of another size than the file's: they keep their
+    initial weights, with a warning that names them.
+
+    Args:
+        name: one of `kerazoo.list_models()` whose family has a table in `kerazoo.weights.torch_names`.
+        path: a `.safetensors`, `.pth` or `.pt` file; nothing but tensors is read from it.
+        **arguments: as for `kerazoo.build`, without `weights`.
+
+    Returns:
+        A compiled `keras.Model` that answers pixels in [0, 255] as the torch model answers the same
+        image normalised as `kerazoo.info(name)["preprocessing"]` says.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ImportError: a `.safetensors` file without the extra `kerazoo[torch]`.
+        ValueError: a family without a table, a damaged or refused file, or one that does not fit.
+
+    Example:
+
+    >>> import kerazoo
+    >>> model = kerazoo.weights.from_torch("resnet50", "resnet50-11ad3fa6.pth")  # doctest: +SKIP
+    """
+    from kerazoo.builder import build  # The builder imports this package.
+
+    if "weights" in arguments or "features_only" in arguments:
+        raise ValueError(f"`from_torch` brings the weights of a whole model. Received: {sorted(arguments)}.")
+    family = _family(catalog.entry(name))
+    tensors = read_tensors(path)
+    model = build(name, **arguments)
+    fresh = load_tensors(model, tensors, family.names, path=path)
+    if fresh:
+        warnings.warn(f"Layers of another size than the file's start fresh: {', '.join(fresh)}.", stacklevel=2)
+    return model
+
+
+def load_tensors(model, tensors, names, *, path) -> list:
+    """Fills `model` from {torch name: array} and returns the layers that start fresh.
+
+    Args:
+        model: a built `keras.Model`.
+        tensors: the state dict.
+        names: the family's function of `kerazoo.weights.torch_names`.
+        path: where the tensors came from, for the messages.
+
+    Raises:
+        ValueError: tensors missing, unexpected or of another shape; the model is as it was.
+    """
+    wanted = _wanted(model, names(model, tensors))
+    heads = set(_heads(model).values())
+    values, fresh, missing, mismatched = [], set(), [], []
+    for torch_name, (layer, variable, transform) in wanted.items():
+        tensor = tensors.get(torch_name)
+        value = None if tensor is None else _transformed(tensor, transform)
+        if value is not None and value.shape == tuple(variable.shape):
+            values.append((layer, variable, value))
+        elif layer in heads:
+            fresh.add(layer)
+        elif tensor is None:
+            missing.append(torch_name)
+        else:
+            mismatched.append(f"{torch_name} {tensor.shape} for {variable.path} {tuple(variable.shape)}")
+    unexpected = sorted(name for name in tensors if name not in wanted and not name.endswith(IGNORED))
+    problems = {"missing": missing, "unexpected": unexpected, "of another shape": mismatched}
+    if any(problems.values()):
+        said = "; ".join(
+            f"{len(found)} {kind} ({', '.join(found[:5])}{', ...' if len(found) > 5 else ''})"
+            for kind, found in problems.items()
+            if found
+        )
+        raise ValueError(f"{Path(path)} does not fit {model.name!r}: {said}. Nothing was loaded.")
+    for layer, variable, value in values:
+        if layer not in fresh:
+            variable.assign(value)
+    return sorted(fresh)
+
+
+def _family(entry):
+    """The module of names for an entry: called as the file that registers it."""
+    choices = [module.name for module in pkgutil.iter_modules(torch_names.__path__)]
+    family = entry.module.rpartition(".")[2]
+    if family not in choices or not entry.module.startswith("kerazoo.models."):
+        raise ValueError(unknown_choice(f"family with PyTorch names (of {entry.name!r})", family, choices))
+    return importlib.import_module(f"{torch_names.__name__}.{family}")
+
+
+def _wanted(model, table) -> dict:
+    """{torch name: (layer name, variable, transform)} of every weight of the model."""
+    wanted = {}
+    for layer in model.layers:
+        for variable in layer.weights:
+            part = variable.path.removeprefix(f"{layer.name}/")
+            if f"{layer.name}/{part}" in table:
+                torch_name, transform = table[f"{layer.name}/{part}"]
+            else:
+                suffix, transform = _parts(layer).get(part, (None, None))
+                if suffix is None or layer.name not in table:
+                    raise LookupError(f"The family's table of PyTorch names must have {variable.path!r}.")
+                torch_name = f"{table[layer.name]}.{suffix}"
+            if torch_name in wanted:
+                raise LookupError(f"The family's table of PyTorch names must not have {torch_name!r} twice.")
+            wanted[torch_name] = (layer.name, variable, transform)
+    return wanted
+
+
+def _parts(layer) -> dict:
+    return next((parts for kind, parts in PARTS.items() if isinstance(layer, kind)), {})
+
+
+def _transformed(tensor, transform):
+    """The array in Keras's order of axes, or None where its number of axes is not the transform's."""
+    axes = {"conv": 4, "depthwise": 4, "dense": 2}.get(transform, tensor.ndim)
+    return TRANSFORMS[transform](tensor) if tensor.ndim == axes else None
