@@ -12,14 +12,17 @@ same order, so that every family keeps the same promises:
 """
 
 import collections
+import os
 import re
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
 
 from kerazoo.layers.pixels import normalize
+from kerazoo.models.features import last_match_of_each_stride
 from kerazoo.registry import register, unknown_choice
 
 CLASSES = 1000  # of Keras's ImageNet files
@@ -269,9 +272,10 @@ def _load_imagenet(model, application):
             raise
         address = failed.group(1)
         file = address.rsplit("/", 1)[-1]
+        cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "models")
         raise ConnectionError(
             f"The ImageNet weights of {application} could not be downloaded ({error}). Without a network, put the "
-            f"file of {address} at {keras.config.keras_home()}/models/{_CACHE_NAMES.get(file, file)}."
+            f"file of {address} at {cache / _CACHE_NAMES.get(file, file)}."
         ) from error
     _check_preprocessing(source, model)
     ours, theirs = _weighted_layers(model), _weighted_layers(source)
@@ -305,25 +309,6 @@ def _check_preprocessing(source, model):
         raise ValueError(
             f"The ImageNet file normalises pixels otherwise than {model.name!r}. Received: {expected}, for {received}."
         )
-
-
-def _features_of(stages):
-    """`(model) -> {stride: tensor}`: the last output of each size among the layers that match `stages`."""
-
-    def features(model):
-        found, stride, side = {}, 1, model.input_shape[1]
-        for operation in model.operations:
-            if not re.fullmatch(stages, operation.name):
-                continue
-            height = operation.output.shape[1]
-            if not found:
-                stride = 2 ** round(np.log2(side / height))
-            elif height <= 0.7 * side:  # Unpadded convolutions shrink a map too, but by less.
-                stride *= 2
-            found[stride], side = operation.output, height
-        return found
-
-    return features
 
 
 def _sample_of(side):
@@ -405,5 +390,5 @@ for _family in FAMILIES.values():
         sample=_sample_of(_side),
         weights={"imagenet": {"from": "keras.applications"}},
         preprocessing=PREPROCESSING.get(_family["preprocessing"], _family["preprocessing"]),
-        features=_features_of(_family["stages"]),
+        features=last_match_of_each_stride(_family["stages"]),
     )(keras_application)
