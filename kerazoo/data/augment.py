@@ -22,7 +22,7 @@ def augmentation(names, *, num_classes=None, seed=0):
 
     Args:
         names: out of `AUGMENTATIONS`; "mixup" and "cutmix" together alternate at random.
-        num_classes: needed by the mixing ones, whose labels become shares of classes.
+        num_classes: makes labels one-hot; the mixing ones need it, theirs become shares of classes.
         seed: of the draws that Keras's layers make.
 
     Returns:
@@ -69,6 +69,8 @@ def augmentation(names, *, num_classes=None, seed=0):
                     lambda: mixers[1](batch, training=True),
                 )
             pixels, labels = batch["images"], batch["labels"]
+        elif num_classes:
+            labels = tf.one_hot(labels, num_classes)
         return pixels, labels
 
     return change

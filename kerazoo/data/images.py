@@ -61,6 +61,20 @@ class ImageData:
     published: dict | None = None
     unreadable: list = field(default_factory=list)
 
+    def record(self):
+        """Everything but the images, as JSON types."""
+        return {
+            "name": self.name,
+            "classes": list(self.classes),
+            "train": len(self.train),
+            "validation": len(self.validation),
+            "test": len(self.test),
+            "split": self.split,
+            "source": self.source,
+            "terms": self.terms,
+            "unreadable": [list(row) for row in self.unreadable],
+        }
+
     def limited(self, count, *, seed=0):
         """The same data with at most `count` images in each split, drawn evenly from the classes."""
         from kerazoo.data.splits import stratified_sample

@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import tensorflow as tf
 
 from kerazoo.data.augment import augmentation
@@ -18,7 +19,7 @@ def batches(images, *, size, batch_size, training=False, augment=(), num_classes
         batch_size: images in a batch; the last one may be smaller, in training it is left out.
         training: shuffle anew every epoch, and augment.
         augment: names out of `kerazoo.data.augment.AUGMENTATIONS`, in their order.
-        num_classes: needed by mixing augmentations, which make labels of shape (B, num_classes).
+        num_classes: makes labels one-hot; mixing augmentations need it.
         seed: of shuffling and augmentation.
 
     Shapes: pixels (B, H, W, 3); labels (B,), int32, or (B, num_classes), float32.
@@ -62,7 +63,10 @@ def batches(images, *, size, batch_size, training=False, augment=(), num_classes
         )
     else:
         data = data.map(
-            lambda pixels, labels: (tf.cast(_resize(pixels, size), "float32"), labels),
+            lambda pixels, labels: (
+                tf.cast(_resize(pixels, size), "float32"),
+                tf.one_hot(labels, num_classes) if num_classes else labels,
+            ),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
     return data.prefetch(tf.data.AUTOTUNE)
@@ -96,3 +100,12 @@ def throughput(data, *, seconds=2.0):
         if start and time.perf_counter() - start > seconds:
             break
     return images / (time.perf_counter() - start)
+
+
+def pixels_of(images, positions, *, size):
+    """The images at these positions as uint8, (n, H, W, 3): as they are in memory, or read at `size`."""
+    chosen = images.take(np.asarray(positions, int))
+    if chosen.pixels is not None:
+        return chosen.pixels
+    parts = [pixels for pixels, _ in batches(chosen, size=size, batch_size=64).as_numpy_iterator()]
+    return np.round(np.concatenate(parts)).astype("uint8")

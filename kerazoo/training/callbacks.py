@@ -41,8 +41,8 @@ class Journal(keras.callbacks.Callback):
 
     @property
     def best_epoch(self):
-        """Position of the best epoch in `history`; the first one where several are equal."""
-        return max(range(len(self.history)), key=lambda i: (self.sign * self.history[i][self.monitor], -i))
+        """Position of the best epoch in `history`; of equal ones the last, which was trained longest."""
+        return max(range(len(self.history)), key=lambda i: (self.sign * self.history[i][self.monitor], i))
 
     def restore(self, model):
         """Loads the last epoch of an earlier run of this folder into `model`.
@@ -77,6 +77,12 @@ class Journal(keras.callbacks.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         self._started = time.perf_counter()
 
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch_began = self._trained = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._trained = time.perf_counter()  # Of the last batch: validation comes after it.
+
     def on_epoch_end(self, epoch, logs=None):
         logs = {key: float(value) for key, value in (logs or {}).items()}
         if self.monitor not in logs:
@@ -84,7 +90,7 @@ class Journal(keras.callbacks.Callback):
         now = time.perf_counter()
         self.seconds += now - self._started
         self._started = now
-        self.history.append(logs)
+        self.history.append(logs | {"training_seconds": self._trained - self._epoch_began})
         last = f"last-{len(self.history) % 2}.weights.h5"  # Two in turn: the journal always names a whole one.
         self._write(last, self.model.save_weights)
         if self.best_epoch == len(self.history) - 1:

@@ -1,0 +1,1 @@
+"""Applications: one readable script a task, from data to an exported model. Run with `kerazoo run TASK`."""

@@ -1,0 +1,187 @@
+"""The pictures of a report, as SVG and PNG text for a page that stands alone."""
+
+import base64
+import io
+
+import numpy as np
+
+from kerazoo.data.extras import need
+
+INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+BLUE, ORANGE, GREEN, RED = "#2563eb", "#ea8a0c", "#0f9d76", "#d64545"
+
+
+def learning_curves(history, *, best=None):
+    """Loss and accuracy of training and validation, epoch by epoch, as an SVG.
+
+    Args:
+        history: a list with each epoch's {"loss", "val_loss", "accuracy", "val_accuracy"}.
+        best: position of the epoch whose weights were kept.
+    """
+    figure, axes = _figure(9.6, 3.3, columns=2)
+    epochs = np.arange(1, len(history) + 1)
+    marker = "o" if len(history) < 25 else None
+    for axis, metric, title in zip(axes, ("loss", "accuracy"), ("Loss", "Accuracy")):
+        for key, color, label in ((metric, BLUE, "training"), (f"val_{metric}", ORANGE, "validation")):
+            values = [epoch.get(key, np.nan) for epoch in history]
+            axis.plot(epochs, values, color=color, label=label, linewidth=2, marker=marker, markersize=4)
+        if best is not None:
+            axis.axvline(best + 1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+            value = history[best].get(f"val_{metric}")
+            axis.annotate(
+                f"kept: epoch {best + 1}" + ("" if value is None else f"\n{value:.3f}"),
+                (best + 1, 0.5),
+                xycoords=("data", "axes fraction"),
+                xytext=(-6, 0),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+                color=MUTED,
+                fontsize=9,
+            )
+        axis.set_title(title, loc="left", fontweight="bold", fontsize=11)
+        axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend(frameon=False, fontsize=9)
+    axes[1].set_ylim(top=min(1.02, axes[1].get_ylim()[1]))
+    return _svg(figure)
+
+
+def confusion_matrix(confusion, classes):
+    """True classes in rows, answers in columns, shaded by the share of the row, as an SVG.
+
+    Counts are written in where there are at most 20 classes.
+    """
+    count = len(classes)
+    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    side = min(max(2.6 + 0.42 * count, 4.2), 11)
+    figure, axis = _figure(side, side)
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = LinearSegmentedColormap.from_list("blue", ["#ffffff", "#bcd2fb", BLUE, "#173f9c"])
+    axis.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="equal")
+    axis.grid(False)
+    axis.set_xlabel("answer")
+    axis.set_ylabel("true class")
+    if count <= 40:
+        names = [shorten(name, 14) for name in classes]
+        axis.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
+        axis.set_yticks(range(count), names)
+    if count <= 20:
+        for row, column in zip(*np.nonzero(confusion)):
+            color = "white" if share[row, column] > 0.45 else (INK if row == column else RED)
+            text = str(confusion[row, column])
+            axis.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
+    axis.tick_params(length=0)
+    return _svg(figure)
+
+
+def reliability_diagram(reliability, error):
+    """Accuracy against confidence, with how often each confidence occurs below, as an SVG.
+
+    Args:
+        reliability: rows (mean confidence, accuracy, count), as in `Evaluation`.
+        error: the expected calibration error.
+    """
+    figure, (top, bottom) = _figure(4.6, 4.8, rows=2, ratios=(3, 1))
+    confidence, accuracy, count = np.asarray(reliability).T
+    top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
+    area = 20 + 180 * count / count.max()
+    top.vlines(confidence, np.minimum(confidence, accuracy), np.maximum(confidence, accuracy), color=RED, linewidth=2)
+    top.scatter(
+        confidence, accuracy, s=area, color=BLUE, zorder=3, edgecolor="white", label="answers of one confidence"
+    )
+    top.set(xlim=(0, 1.03), ylim=(0, 1.05), ylabel="share that is right")
+    top.set_title(f"Calibration error {error:.1%}", loc="left", fontweight="bold", fontsize=11)
+    top.legend(frameon=False, fontsize=9, loc="upper left", markerscale=0.6)
+    bottom.bar(confidence, count, width=0.045, color=BLUE)
+    bottom.set(xlim=(0, 1.03), xlabel="confidence", ylabel="answers")
+    bottom.set_yscale("log")
+    return _svg(figure)
+
+
+def bars(rows, *, unit="{:.1%}", highlight=(), width=8.6, limit=None):
+    """Horizontal bars with their values, as an SVG.
+
+    Args:
+        rows: [(label, value)], from top to bottom.
+        unit: how a value is written.
+        highlight: labels drawn in the strong colour.
+        width: of the picture, in inches.
+        limit: the axis's end; None fits it to the values.
+    """
+    labels, values = [shorten(label, 44) for label, _ in rows], np.array([value for _, value in rows], float)
+    figure, axis = _figure(width, 0.5 + 0.36 * len(rows))
+    colors = [BLUE if label in highlight else "#a9bcdb" for label, _ in rows]
+    axis.barh(range(len(rows)), values, color=colors, height=0.66)
+    for row, value in enumerate(values):
+        axis.text(value, row, " " + unit.format(value), va="center", fontsize=10, color=INK)
+    axis.set_yticks(range(len(rows)), labels)
+    axis.invert_yaxis()
+    axis.set_xlim(0, limit or values.max() * 1.15 or 1)
+    axis.xaxis.set_visible(False)
+    axis.grid(False)
+    axis.spines["bottom"].set_visible(False)
+    axis.tick_params(length=0)
+    return _svg(figure)
+
+
+def picture(pixels, *, side=112):
+    """One image as PNG text, small ones enlarged without smoothing so that their pixels are seen.
+
+    Args:
+        pixels: uint8, (H, W, 3).
+        side: pixels of the longer side on the page, at least.
+    """
+    need("PIL")
+    from PIL import Image
+
+    image = Image.fromarray(np.asarray(pixels, "uint8"))
+    factor = side / max(image.size)
+    if factor > 1:
+        image = image.resize([x * -(-side // max(image.size)) for x in image.size], Image.Resampling.NEAREST)
+    else:
+        image = image.resize([max(round(x * factor), 1) for x in image.size], Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def shorten(text, length):
+    """The text, or its beginning and an ellipsis."""
+    text = str(text)
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _figure(width, height, *, rows=1, columns=1, ratios=None):
+    """A figure and its axis or axes; it belongs to no window and no global state."""
+    need("matplotlib")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(rows, columns, height_ratios=ratios, squeeze=False).ravel()
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.spines[["left", "bottom"]].set_color(GRID)
+        axis.tick_params(colors=MUTED, labelcolor=INK, labelsize=9)
+        axis.grid(True, color=GRID, linewidth=0.8)
+        axis.set_axisbelow(True)
+        axis.xaxis.label.set_color(MUTED)
+        axis.yaxis.label.set_color(MUTED)
+        axis.xaxis.label.set_size(9)
+        axis.yaxis.label.set_size(9)
+    return figure, axes if len(axes) > 1 else axes[0]
+
+
+def _svg(figure):
+    """The figure as a data address; text becomes outlines, so that it looks the same everywhere."""
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    # A user's class name is text, not a formula: a dollar sign in it must not start one.
+    with rc_context({"svg.hashsalt": "kerazoo", "text.parse_math": False}):
+        for text in figure.findobj(match=lambda artist: hasattr(artist, "set_parse_math")):
+            text.set_parse_math(False)
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

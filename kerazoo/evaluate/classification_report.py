@@ -1,0 +1,251 @@
+"""The report of a classification run: as a page with pictures, and as the lines that end it on a terminal."""
+
+import numpy as np
+
+from kerazoo.evaluate import charts
+from kerazoo.evaluate.report import Report
+
+FORMS = {"saved_model": "SavedModel", "tflite": "TFLite float32", "tflite_int8": "TFLite int8", "onnx": "ONNX"}
+SHOWN = 24  # Pictures on a contact sheet.
+
+
+def summary(record):
+    """What a newcomer wants to know: the score beside what it has to beat, the files, their parity."""
+    test = record["test"]
+    scores = [(name, f"{score:.2%}", note) for name, score, note, _ in _scores(record)]
+    files = [
+        (FORMS.get(e["form"], e["form"]), f"{e['accuracy']:.2%}", _size(e["bytes"]), _difference(e), _same(e))
+        for e in record["exports"]
+    ]
+    lines = [f"Accuracy on the {test['count']:,} test images of {record['dataset']['name']}:"]
+    lines += _columns(("", "accuracy", ""), scores)
+    if files:
+        lines += ["", f"Exported to {record['exports'][0]['folder']}, measured again on the same images:"]
+        lines += _columns(("file", "accuracy", "size", "largest difference", "same answer"), files)
+    training = record["training"]
+    lines += ["", _speed(training), f"The whole run took {record['minutes']:.1f} minutes."]
+    return "\n".join(lines)
+
+
+def page(record, evaluation, *, pictures):
+    """The report as a `Report`, ready to be written.
+
+    Args:
+        record: as in `run.json`.
+        evaluation: the `Evaluation` of the test split.
+        pictures: function from positions in the test split to uint8 images, (n, H, W, 3).
+    """
+    dataset, test, training = record["dataset"], record["test"], record["training"]
+    classes = dataset["classes"]
+    report = Report(
+        f"{record['model']['name']} on {dataset['name']}",
+        f"Image classification, {len(classes)} classes. {training['epochs_run']} epochs in "
+        f"{training['minutes']:.1f} minutes, judged once on {test['count']:,} test images.",
+    )
+    report.cards(_cards(record))
+    if dataset["limited"]:
+        report.note(
+            f"A first look: every split is limited to {dataset['limited']} images. No score of this run counts."
+        )
+    scores = _scores(record)
+    with report.section("The score beside what it has to beat", "All on the same test images, but for published ones."):
+        own = {name for name, _, _, strong in scores if strong}
+        report.figures(
+            (charts.bars([(n, s) for n, s, _, _ in scores], highlight=own, limit=1.14), "accuracies as bars")
+        )
+        report.table(
+            ("classifier", "accuracy", ""),
+            [(name, f"{score:.2%}", note) for name, score, note, _ in scores],
+            strong=[i for i, row in enumerate(scores) if row[3]],
+        )
+    with report.section("Learning curves", "The weights of the marked epoch were kept; the test split played no part."):
+        best = training["best_epoch"] - 1
+        report.figures((charts.learning_curves(training["history"], best=best), "loss and accuracy by epoch"))
+    with report.section(
+        "Where it errs", "Rows are the true classes. A well calibrated network is right as often as it is confident."
+    ):
+        report.figures(
+            (charts.confusion_matrix(evaluation.confusion, classes), "confusion matrix"),
+            (
+                charts.reliability_diagram(evaluation.reliability, evaluation.calibration_error),
+                "accuracy by confidence",
+            ),
+        )
+    with report.section("Class by class"):
+        report.table(
+            ("class", "precision", "recall", "F1", "test images"),
+            [
+                (name, *(_percent(row[key]) for key in ("precision", "recall", "f1")), f"{row['support']:,}")
+                for name, row in test["per_class"].items()
+            ],
+        )
+    _sheets(report, evaluation, classes, pictures)
+    _files(report, record)
+    with report.section("Speed", _speed(training)):
+        rows = [
+            ("input pipeline alone", training["pipeline_images_per_second"]),
+            ("training", training["images_per_second"]),
+        ]
+        report.figures((charts.bars(rows, unit="{:,.0f} images/s", highlight=("training",)), "images a second"))
+    _provenance(report, record)
+    return report
+
+
+def _cards(record):
+    test = record["test"]
+    low, high = test["accuracy_95"]
+    cards = [(f"{test['accuracy']:.1%}", "test accuracy", f"95% interval {low:.1%} to {high:.1%}")]
+    if record["baselines"]:
+        best = max(record["baselines"], key=lambda row: row["accuracy"])
+        cards.append((f"{best['accuracy']:.1%}", "best baseline", best["name"]))
+    if test["top5"] is not None and len(record["dataset"]["classes"]) > 10:
+        cards.append((f"{test['top5']:.1%}", "among the first five", "top-5 accuracy"))
+    cards.append((f"{test['calibration_error']:.1%}", "calibration error", "confidence against accuracy"))
+    small = next((row for row in record["exports"] if row["form"] == "tflite_int8"), None)
+    if small:
+        cards.append((f"{small['accuracy']:.1%}", f"as int8, {_size(small['bytes'])}", "accuracy of the smallest file"))
+    return cards
+
+
+def _scores(record):
+    """[(name, accuracy, note, whether it is this run's)], best first."""
+    test = record["test"]
+    low, high = test["accuracy_95"]
+    rows = [(record["model"]["name"], test["accuracy"], f"this run; 95% interval {low:.1%} to {high:.1%}", True)]
+    for row in record["baselines"]:
+        rows.append((row["name"], row["accuracy"], f"baseline, fitted on {row['fitted_on']:,} images", False))
+    if record["published"]:
+        rows.append((record["published"]["of"], record["published"]["score"], "published", False))
+    return sorted(rows, key=lambda row: -row[1])
+
+
+def _sheets(report, evaluation, classes, pictures):
+    def entries(positions, show):
+        return [
+            (
+                charts.picture(image),
+                f"{classes[evaluation.predicted[position]]} ({evaluation.confidence[position]:.0%})",
+                *show(position),
+            )
+            for position, image in zip(positions, pictures(positions))
+        ]
+
+    truth = _truth(evaluation)
+    spread = np.unique(np.linspace(0, evaluation.count - 1, SHOWN).astype(int))
+    with report.section(
+        "Sample answers", "Evenly spaced in the test split, not chosen. The answer and its confidence."
+    ):
+        report.sheet(
+            entries(
+                spread,
+                lambda i: ("right", True) if i not in truth else (f"wrong: {classes[truth[i]]}", False),
+            )
+        )
+    worst = evaluation.mistakes[:SHOWN]
+    lead = f"{len(evaluation.mistakes):,} of {evaluation.count:,} answers are wrong."
+    with report.section("The most confident mistakes", lead + (" These it was surest of." if len(worst) else "")):
+        if len(worst):
+            report.sheet(entries(worst, lambda i: (f"it is {classes[truth[i]]}", False)))
+
+
+def _truth(evaluation):
+    """{position: true class} of the mistakes."""
+    return dict(zip(evaluation.mistakes.tolist(), evaluation.labels[evaluation.mistakes].tolist()))
+
+
+def _files(report, record):
+    if not record["exports"]:
+        return
+    lead = (
+        "Each file was loaded again and answered the whole test split. The difference is from the Keras model's logits."
+    )
+    with report.section("Exported files", lead):
+        report.table(
+            ("file", "accuracy", "largest difference", "same answer", "size", "one image"),
+            [
+                (
+                    FORMS.get(row["form"], row["form"]),
+                    f"{row['accuracy']:.2%}",
+                    _difference(row),
+                    _same(row),
+                    _size(row["bytes"]),
+                    "n/a" if row["latency_ms"] is None else f"{row['latency_ms']:.2f} ms",
+                )
+                for row in record["exports"]
+            ],
+        )
+        report.code(
+            f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
+            "logits = model(images)  # RGB pixels in [0, 255], (N, "
+            + ", ".join(map(str, record["model"]["input_size"]))
+            + ", 3)"
+        )
+
+
+def _provenance(report, record):
+    dataset = record["dataset"]
+    with report.section("Data, settings, versions"):
+        rows = [
+            ("command", record["command"]),
+            ("data", dataset["source"]),
+            ("terms", dataset["terms"]),
+            ("split", dataset["split"]),
+            (
+                "images",
+                f"{dataset['train']:,} training, {dataset['validation']:,} validation, {dataset['test']:,} test",
+            ),
+        ]
+        rows += [(key.replace("_", " "), _setting(value)) for key, value in record["settings"].items()]
+        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
+        report.table(("", ""), rows)
+    if dataset["unreadable"]:
+        lead = f"{len(dataset['unreadable'])} files could not be read and were left out."
+        with report.section("Unreadable files", lead):
+            report.table(("file", "reason"), dataset["unreadable"][:200])
+
+
+def _setting(value):
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _speed(training):
+    fed, trained = training["pipeline_images_per_second"], training["images_per_second"]
+    if fed >= 1.5 * trained:
+        verdict = "The input pipeline does not hold the model up"
+    else:
+        verdict = "The run is bound by its input pipeline"
+    return f"{verdict}: it alone gives {fed:,.0f} images/s, training takes {trained:,.0f}."
+
+
+def _percent(value):
+    return "n/a" if value is None else f"{value:.1%}"
+
+
+def _size(count):
+    return f"{count / 1024:,.0f} KiB" if count < 2**20 else f"{count / 2**20:,.1f} MiB"
+
+
+def _difference(row):
+    return f"{row['max_relative_difference']:.1e}"
+
+
+def _same(row):
+    return f"{row['same_answers']:.2%}"
+
+
+def _columns(head, rows):
+    """Lines of a table; the first column stands to the left, figures to the right."""
+    table = [head, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+
+    def line(row):
+        cells = [row[0].ljust(widths[0])]
+        cells += [
+            cell.rjust(width) if i < len(row) - 1 or len(row) > 3 else cell
+            for i, (cell, width) in enumerate(zip(row[1:], widths[1:]), 1)
+        ]
+        return "  " + "  ".join(cells).rstrip()
+
+    return [line(row) for row in table if any(row)]
