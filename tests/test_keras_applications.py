@@ -61,10 +61,10 @@ def calibrate(model, inputs):
         layer.momentum = momentum
 
 
-def pixels(rng, side):
-    """Four images that differ in brightness and colour, so that an answer that ignores them shows."""
-    tint = rng.uniform(0.1, 1.0, (4, 1, 1, 3))
-    return (rng.uniform(0, 255, (4, side, side, 3)) * tint).astype("float32")
+def pixels(rng, side, batch):
+    """Images that differ in brightness and colour, so that an answer that ignores them shows."""
+    tint = rng.uniform(0.1, 1.0, (batch, 1, 1, 3))
+    return (rng.uniform(0, 255, (batch, side, side, 3)) * tint).astype("float32")
 
 
 def assert_same_answers(received, expected):
@@ -89,12 +89,13 @@ def test_answers_as_keras_after_its_own_preprocessing(family):
         mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
         inside[0].set_weights([mean, deviation**2, np.array(0)])
         inside[0].finalize_state()
-    images = pixels(rng, side)
+    images = pixels(rng, side, 16)  # Enough that no variance of a batch norm is near zero by chance.
     preprocess = getattr(keras.applications, MODULES[family]).preprocess_input
     calibrate(original, preprocess(images.copy()))
     skipped = {id(variable) for layer in inside for variable in layer.weights}
     model.set_weights([variable.numpy() for variable in original.weights if id(variable) not in skipped])
 
+    images = images[:4]
     expected = original(preprocess(images.copy()), training=False).numpy()
     logits = model(np.concatenate([images, images[..., ::-1]]))
     assert logits.dtype == "float32"
@@ -147,7 +148,7 @@ def test_float32_head_under_mixed_precision(name):
     assert model(images).dtype == "float32"
 
 
-@pytest.mark.parametrize("name", ["keras_resnet50", "keras_mobilenet_v3_small"])
+@pytest.mark.parametrize("name", ["keras_vgg16", "keras_mobilenet_v3_small"])
 def test_round_trip_in_safe_mode(name, tmp_path):
     entry = catalog.entry(name)
     model = kerazoo.build(name, **entry.smoke)
@@ -256,7 +257,7 @@ def test_efficientnet_as_keras_builds_it_for_imagenet(keras_files):
     normalization = next(layer for layer in original.layers if isinstance(layer, keras.layers.Normalization))
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     normalization.set_weights([mean, deviation, np.array(0)])  # The published file has deviations for variances.
-    images = pixels(rng, 224)[:2]
+    images = pixels(rng, 224, 2)
     calibrate(original, images)
     keras_files(original)
     model = kerazoo.build("keras_efficientnet_b0", weights="imagenet")
@@ -284,7 +285,7 @@ def test_imagenet_file_of_every_family(family, full, keras_files):
     for layer in original.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.weights:
             layer.set_weights([np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]), np.array(0)])
-    images = pixels(rng, shape[0])[:2]
+    images = pixels(rng, shape[0], 2)
     preprocess = getattr(keras.applications, MODULES[family]).preprocess_input
     calibrate(original, preprocess(images.copy()))
     keras_files(original)
