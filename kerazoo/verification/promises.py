@@ -3,6 +3,7 @@
 This module needs TensorFlow: XLA and the exports are its business.
 """
 
+import contextlib
 import inspect
 import re
 
@@ -148,6 +149,7 @@ def _mixed_step(subject, precision):
     if keras.config.dtype_policy().name != before or model.dtype_policy.name != precision:
         raise Broken(f"global {keras.config.dtype_policy().name}, the model's {model.dtype_policy.name}")
     wrong = [y.dtype for y in keras.tree.flatten(model.output) if y.dtype != "float32"]
+    model.run_eagerly = True  # Tracing a large graph for a single step takes longer than the step.
     logs = model.train_on_batch(subject.inputs, subject.targets, return_dict=True)
     finite = all(np.isfinite(weight).all() for weight in flat(model.trainable_weights))
     if wrong or not finite or not np.isfinite(list(logs.values())).all():
@@ -171,10 +173,11 @@ def data_parallel(subject):
         half = len(subject.targets) // 2
         inputs, targets = keras.tree.map_structure(lambda array: np.concatenate([array[:half]] * 2), (inputs, targets))
     steps = []
-    for scope in (tf.distribute.get_strategy().scope(), strategy.scope()):
-        with scope:
+    for several in (False, True):
+        with strategy.scope() if several else contextlib.nullcontext():
             model = subject.without_chance(subject.build(optimizer=keras.optimizers.SGD(0.01), metrics=[]))
             before = flat(model.trainable_weights)
+            model.run_eagerly = not several  # A single step; tracing takes longer.
             model.fit(tf.data.Dataset.from_tensors((inputs, targets)), shuffle=False, verbose=0)
             changes = [after - b for after, b in zip(flat(model.trainable_weights), before)]
             steps.append([np.concatenate([change.ravel() for change in changes])])
