@@ -6,6 +6,7 @@ from keras import layers
 NORMALIZATIONS = {
     # torchvision, timm: https://docs.pytorch.org/vision/stable/models.html
     "imagenet": ((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)),
+    "cifar10": ((125.3, 123.0, 113.9), (63.0, 62.1, 66.7)),  # Wide ResNet's, of the training images
     "unit": ((0.0,), (255.0,)),  # [0, 1]
     "inception": ((127.5,), (127.5,)),  # [-1, 1]
 }

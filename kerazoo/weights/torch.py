@@ -25,6 +25,7 @@ TRANSFORMS = {
     "conv": lambda tensor: np.transpose(tensor, (2, 3, 1, 0)),
     "depthwise": _depthwise,
     "dense": np.transpose,
+    "flat": np.ravel,
     "same": lambda tensor: tensor,
 }
 _AFFINE = {"gamma": ("weight", "same"), "beta": ("bias", "same")}

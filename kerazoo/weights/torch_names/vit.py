@@ -1,0 +1,52 @@
+"""ViT as timm names it (blocks.0.attn.qkv), or as torchvision does (encoder.layers.encoder_layer_0.mlp.0)."""
+
+import re
+
+BLOCK = re.compile(r"block(\d+)_(\w+)")
+TIMM = {
+    "patch_embedding": "patch_embed.proj",
+    "class_token/token": ("cls_token", "same"),
+    "position_embedding/positions": ("pos_embed", "same"),
+    "norm": "norm",
+    "logits": "head",
+}
+TIMM_BLOCK = {
+    "norm1": "norm1",
+    "qkv": "attn.qkv",
+    "projection": "attn.proj",
+    "norm2": "norm2",
+    "mlp_1": "mlp.fc1",
+    "mlp_2": "mlp.fc2",
+}
+TORCHVISION = {
+    "patch_embedding": "conv_proj",
+    "class_token/token": ("class_token", "same"),
+    "position_embedding/positions": ("encoder.pos_embedding", "same"),
+    "norm": "encoder.ln",
+    "logits": "heads.head",
+}
+TORCHVISION_BLOCK = {
+    "norm1": "ln_1",
+    "projection": "self_attention.out_proj",
+    "norm2": "ln_2",
+    "mlp_1": "mlp.0",
+    "mlp_2": "mlp.3",
+}
+
+
+def names(model, received):
+    """{Keras layer: torch module} of a `kerazoo.models.vision.vit.vit`."""
+    torchvision = "conv_proj.weight" in received
+    table = dict(TORCHVISION if torchvision else TIMM)
+    parts = TORCHVISION_BLOCK if torchvision else TIMM_BLOCK
+    for layer in model.layers:
+        if not layer.weights or not (found := BLOCK.fullmatch(layer.name)):
+            continue
+        place = int(found[1]) - 1
+        prefix = f"encoder.layers.encoder_layer_{place}" if torchvision else f"blocks.{place}"
+        if torchvision and found[2] == "qkv":  # Its names end in an underscore, not in a module's dot.
+            table[f"{layer.name}/kernel"] = (f"{prefix}.self_attention.in_proj_weight", "dense")
+            table[f"{layer.name}/bias"] = (f"{prefix}.self_attention.in_proj_bias", "same")
+        else:
+            table[layer.name] = f"{prefix}.{parts[found[2]]}"
+    return table
