@@ -111,7 +111,6 @@ def _run(arguments):
     if not arguments.task:
         print("\n".join(runner.tasks()))
         return
-    _quiet()
     runner.run(arguments.task, arguments.rest)
 
 

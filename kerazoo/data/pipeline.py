@@ -7,8 +7,6 @@ import tensorflow as tf
 
 from kerazoo.data.augment import augmentation
 
-SHUFFLE_FILES = 10_000
-
 
 def batches(images, *, size, batch_size, training=False, augment=(), num_classes=None, seed=0):
     """A `tf.data.Dataset` of (float32 pixels in [0, 255], labels).
@@ -37,44 +35,33 @@ def batches(images, *, size, batch_size, training=False, augment=(), num_classes
     """
     if not len(images):
         raise ValueError("A pipeline needs at least one image. Received: none.")
-    count = len(images)
-    drop = training and count >= batch_size
+    count, drop = len(images), training and len(images) >= batch_size
+    order = tf.data.Dataset.range(count)
+    if training:
+        order = order.shuffle(count, seed=seed)
+    labels = tf.constant(images.labels)
     if images.pixels is not None:
         # Whole batches are gathered at once: per-image work in the graph would cost more than the images.
-        positions = tf.data.Dataset.range(count)
-        if training:
-            positions = positions.shuffle(count, seed=seed)
-        pixels, labels = tf.constant(images.pixels), tf.constant(images.labels)
-        data = positions.batch(batch_size, drop_remainder=drop).map(
-            lambda index: (tf.gather(pixels, index), tf.gather(labels, index)), num_parallel_calls=tf.data.AUTOTUNE
+        pixels = tf.constant(images.pixels)
+        data = order.batch(batch_size, drop_remainder=drop).map(
+            lambda index: (tf.gather(pixels, index), tf.gather(labels, index), index), tf.data.AUTOTUNE
         )
     else:
-        data = tf.data.Dataset.from_tensor_slices((images.files, images.labels))
-        if training:
-            data = data.shuffle(min(count, SHUFFLE_FILES * 10), seed=seed)
-        data = data.map(lambda file, label: (_read(file, size), label), num_parallel_calls=tf.data.AUTOTUNE)
+        files = tf.constant(images.files)
+        data = order.map(lambda index: (_read(files[index], size), labels[index], index), tf.data.AUTOTUNE)
         data = data.batch(batch_size, drop_remainder=drop)
+    change = augmentation(augment, num_classes=num_classes, seed=seed) if training and augment else None
 
-    if training and augment:
-        change = augmentation(augment, num_classes=num_classes, seed=seed)
-        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-        data = tf.data.Dataset.zip(data, seeds).map(
-            lambda batch, seed: change(_resize(batch[0], size), batch[1], seed), num_parallel_calls=tf.data.AUTOTUNE
-        )
-    else:
-        data = data.map(
-            lambda pixels, labels: (
-                tf.cast(_resize(pixels, size), "float32"),
-                tf.one_hot(labels, num_classes) if num_classes else labels,
-            ),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
-    return data.prefetch(tf.data.AUTOTUNE)
+    def prepare(pixels, labels, index):
+        if pixels.shape[1:3] != tuple(size):
+            pixels = tf.image.resize(pixels, size, antialias=True)
+        if change:
+            # Every epoch deals other batches: their members seed the draws, in whatever order they are made.
+            members = tf.reduce_sum(index * tf.range(1, tf.size(index, "int64") + 1))
+            return change(pixels, labels, members + seed * count)
+        return tf.cast(pixels, "float32"), tf.one_hot(labels, num_classes) if num_classes else labels
 
-
-def _resize(pixels, size):
-    """(B, h, w, 3) -> (B, *size, 3); float32 where anything changed."""
-    return pixels if pixels.shape[1:3] == tuple(size) else tf.image.resize(pixels, size, antialias=True)
+    return data.map(prepare, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def _read(file, size):

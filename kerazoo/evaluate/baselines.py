@@ -1,6 +1,7 @@
 """What a network has to beat: the majority's class, the nearest class mean, logistic regression on pixels."""
 
 import time
+import warnings
 
 import numpy as np
 
@@ -30,8 +31,6 @@ def image_baselines(train, test, *, seed=0):
     need("sklearn")
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import NearestCentroid
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     chosen = stratified_sample(train.labels, LARGEST_MEAN, np.random.default_rng(seed))
     x, y = flatten(pixels_of(train, chosen, size=(32, 32))), train.labels[chosen]
@@ -39,13 +38,14 @@ def image_baselines(train, test, *, seed=0):
     commonest = float((y_test == np.bincount(y).argmax()).mean())
     results = [{"name": "most frequent class", "accuracy": commonest, "fitted_on": len(y), "seconds": 0.0}]
     sample = stratified_sample(y, LARGEST_FIT, np.random.default_rng(seed))
-    logistic = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200, tol=1e-3))
     for name, classifier, chosen in (
         ("nearest class mean", NearestCentroid(), slice(None)),
-        ("logistic regression on pixels", logistic, sample),
+        ("logistic regression on pixels", LogisticRegression(max_iter=300), sample),
     ):
         start = time.perf_counter()
-        accuracy = classifier.fit(x[chosen], y[chosen]).score(x_test, y_test)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Border pixels that never change, fits that stop early: both are fine.
+            accuracy = classifier.fit(x[chosen], y[chosen]).score(x_test, y_test)
         results.append(
             {
                 "name": name,

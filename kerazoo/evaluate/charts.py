@@ -54,7 +54,7 @@ def confusion_matrix(confusion, classes):
     """
     count = len(classes)
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    side = min(max(2.6 + 0.42 * count, 4.2), 11)
+    side = min(max(1.9 + 0.37 * count, 4.2), 10)
     figure, axis = _figure(side, side)
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -83,7 +83,7 @@ def reliability_diagram(reliability, error):
         reliability: rows (mean confidence, accuracy, count), as in `Evaluation`.
         error: the expected calibration error.
     """
-    figure, (top, bottom) = _figure(4.6, 4.8, rows=2, ratios=(3, 1))
+    figure, (top, bottom) = _figure(4.4, 5.4, rows=2, ratios=(3, 1))
     confidence, accuracy, count = np.asarray(reliability).T
     top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
     area = 20 + 180 * count / count.max()
@@ -96,7 +96,9 @@ def reliability_diagram(reliability, error):
     top.legend(frameon=False, fontsize=9, loc="upper left", markerscale=0.6)
     bottom.bar(confidence, count, width=0.045, color=BLUE)
     bottom.set(xlim=(0, 1.03), xlabel="confidence", ylabel="answers")
-    bottom.set_yscale("log")
+    bottom.set_yscale("log")  # Most answers are sure; the few that are not would be invisible.
+    bottom.yaxis.set_major_formatter("{x:,.0f}")
+    bottom.minorticks_off()
     return _svg(figure)
 
 
@@ -148,9 +150,9 @@ def picture(pixels, *, side=112):
 
 
 def shorten(text, length):
-    """The text, or its beginning and an ellipsis."""
+    """The text, or its beginning and an ellipsis, as a chart takes it: a dollar sign would start a formula."""
     text = str(text)
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return (text if len(text) <= length else text[: length - 1] + "…").replace("$", r"\$")
 
 
 def _figure(width, height, *, rows=1, columns=1, ratios=None):
@@ -178,10 +180,6 @@ def _svg(figure):
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
-    # A user's class name is text, not a formula: a dollar sign in it must not start one.
-    with rc_context({"svg.hashsalt": "kerazoo", "text.parse_math": False}):
-        for text in figure.findobj(match=lambda artist: hasattr(artist, "set_parse_math")):
-            text.set_parse_math(False)
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=nothing)
+    with rc_context({"svg.hashsalt": "kerazoo"}):
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -48,7 +48,7 @@ def page(record, evaluation, *, pictures):
             f"A first look: every split is limited to {dataset['limited']} images. No score of this run counts."
         )
     scores = _scores(record)
-    with report.section("The score beside what it has to beat", "All on the same test images, but for published ones."):
+    with report.section("The score beside what it has to beat", "On the same test images, but for published ones."):
         own = {name for name, _, _, strong in scores if strong}
         report.figures(
             (charts.bars([(n, s) for n, s, _, _ in scores], highlight=own, limit=1.14), "accuracies as bars")

@@ -25,6 +25,7 @@ table { border-collapse: collapse; width: 100%; font-size: 15px; }
 th { text-align: left; color: var(--muted); font-weight: 600; font-size: 13px; border-bottom: 2px solid var(--line); }
 th, td { padding: 7px 14px 7px 0; vertical-align: top; }
 td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+td:first-child { min-width: 140px; }
 tr:last-child td { border-bottom: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.strong td { font-weight: 650; }
@@ -32,7 +33,7 @@ tr.strong td { font-weight: 650; }
 .figures { display: flex; flex-wrap: wrap; gap: 20px; align-items: flex-start; justify-content: center; }
 .figures figure { margin: 0; }
 .figures img { max-width: 100%; height: auto; display: block; }
-.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: 16px 12px; }
+.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 16px 12px; }
 .sheet figure { margin: 0; font-size: 13px; line-height: 1.35; }
 .sheet img { width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--soft); border-radius: 8px;
   image-rendering: pixelated; }
@@ -80,7 +81,7 @@ class Report:
         self._parts.append(f'<div class="note">{_text(text)}</div>')
 
     def table(self, head, rows, *, strong=()):
-        """A table; columns whose cells look like figures stand to the right.
+        """A table; columns of figures, but for the first, stand to the right.
 
         Args:
             head: names of the columns.
@@ -88,7 +89,7 @@ class Report:
             strong: positions of the rows to emphasise.
         """
         rows = [[str(cell) for cell in row] for row in rows]
-        right = [bool(rows) and all(_is_figure(row[i]) for row in rows) for i in range(len(head))]
+        right = [i > 0 and bool(rows) and all(_is_figure(row[i]) for row in rows) for i in range(len(head))]
         classes = [' class="number"' if flag else "" for flag in right]
         top = "".join(f"<th{c}>{_text(name)}</th>" for c, name in zip(classes, head))
         body = "".join(
