@@ -1,0 +1,291 @@
+"""Training on more than one device or process: real processes on 127.0.0.1, equal to one process's training."""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerazoo.training import distribution
+from kerazoo.training.distribution.cluster import EXAMPLE, Cluster
+
+WORKER = Path(__file__).with_name("distribution_worker.py")
+TIMEOUT = 180  # seconds for what takes ten on an idle machine
+
+# The same sums of float32 gradients in another order: the last bits differ, by about 1e-7 after twelve steps.
+TOLERANCE = 1e-5
+
+
+@pytest.fixture
+def start():
+    """Starts worker processes; whatever the test does, none is left."""
+    processes = []
+
+    def start_one(job, **environment):
+        environment = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1", **environment}
+        clean = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
+        process = subprocess.Popen(
+            [sys.executable, str(WORKER), json.dumps(job)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean | environment,
+        )
+        processes.append(process)
+        return process
+
+    yield start_one
+    for process in processes:
+        process.kill()  # TensorFlow's servers are deaf to anything milder.
+        process.communicate()
+
+
+def facts(process):
+    """What a process said, when it has ended well."""
+    output, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0, errors[-3000:]
+    said = {}
+    for line in output.splitlines():
+        said |= json.loads(line)
+    return said
+
+
+def free_addresses(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    return addresses
+
+
+def start_cluster(start, folder, outputs, stops=(False, False)):
+    addresses = free_addresses(len(outputs))
+    return [
+        start(
+            {
+                "do": "train",
+                "strategy": "multi_worker",
+                "folder": str(folder),
+                "output": str(output),
+                "stops": stops[index],
+            },
+            TF_CONFIG=json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}),
+        )
+        for index, output in enumerate(outputs)
+    ]
+
+
+def weights(path):
+    with np.load(path) as arrays:
+        return [arrays[name] for name in arrays.files]
+
+
+def assert_equal_weights(ours, expected):
+    assert len(ours) == len(expected)
+    for one, two in zip(ours, expected):
+        np.testing.assert_allclose(one, two, rtol=0, atol=TOLERANCE)
+
+
+def test_two_workers_equal_one_process_also_after_a_kill(start, tmp_path):
+    """Two workers end with one process's weights; so do two of which one was killed and all were restarted."""
+    alone = start(
+        {"do": "train", "strategy": None, "folder": str(tmp_path / "one"), "output": str(tmp_path / "one.npz")}
+    )
+    outputs = [tmp_path / "worker0.npz", tmp_path / "worker1.npz"]
+    pair = start_cluster(start, tmp_path / "pair", outputs)
+    expected, chief, other = facts(alone), *map(facts, pair)
+    reference = weights(tmp_path / "one.npz")
+    for output in outputs:
+        assert_equal_weights(weights(output), reference)
+
+    assert (chief["chief"], other["chief"]) == (True, False)
+    assert Path(chief["folder"]) == tmp_path / "pair"
+    assert not Path(other["folder"]).is_relative_to(tmp_path), "only the chief writes to the run's folder"
+    assert not Path(other["folder"]).exists(), "the other's folder goes with its process"
+    for said in (chief, other):
+        assert (said["steps_per_execution"], said["jit_compile"]) == (1, False)
+        assert said["epochs"] == [0, 1, 2]
+        np.testing.assert_allclose(said["losses"], expected["losses"], rtol=TOLERANCE)
+        np.testing.assert_allclose(said["evaluated"], expected["evaluated"], rtol=TOLERANCE)
+        np.testing.assert_allclose(said["predicted"], expected["predicted"], atol=1e-4)  # logits of a few units
+    np.testing.assert_allclose(chief["alone"], expected["evaluated"], rtol=TOLERANCE)
+    np.testing.assert_allclose(chief["saved"], expected["evaluated"], rtol=TOLERANCE)
+
+    outputs = [tmp_path / "again0.npz", tmp_path / "again1.npz"]
+    survivor, victim = start_cluster(start, tmp_path / "killed", outputs, stops=(False, True))
+    assert json.loads(victim.stdout.readline()) == {"stopped": True}
+    victim.send_signal(signal.SIGKILL)
+    victim.wait(TIMEOUT)
+    survivor.kill()
+    survivor.wait(TIMEOUT)
+    assert not any(output.exists() for output in outputs), "killed before the end"
+    resumed = [facts(process) for process in start_cluster(start, tmp_path / "killed", outputs)]
+    assert [said["epochs"] for said in resumed] == [[1, 2]] * 2, "the first epoch is not trained twice"
+    for output in outputs:
+        assert_equal_weights(weights(output), reference)
+
+
+def test_two_devices_equal_one(start):
+    said = facts(start({"do": "mirrored"}))
+    assert said["replicas"] == 2
+    assert said["differences"]["mlp"] < TOLERANCE
+    assert said["differences"]["synchronized_batch_norm"] < TOLERANCE
+    # Each replica's own batch statistics: not one device's training, by construction.
+    assert said["differences"]["batch_norm"] > 10 * TOLERANCE
+
+
+def test_data_service_brings_every_example_once(start):
+    said = facts(start({"do": "serve_and_fit"}))
+    assert said["same"] == [True, True]
+    assert said["sizes"] == [8] * 6 + [2]
+    assert said["losses"][1] < said["losses"][0]
+    assert "at least one worker" in said["without_worker"]
+
+
+def test_data_service_served_by_commands(start, tmp_path):
+    """The documented commands start a dispatcher and a worker that knows it."""
+    command = [sys.executable, "-m", "kerazoo.training.distribution.serve_data"]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True, "cwd": WORKER.parent.parent}
+    with subprocess.Popen([*command, "dispatcher"], **options) as dispatcher:
+        try:
+            port = dispatcher.stdout.readline().split()[-1]
+            with subprocess.Popen([*command, "worker", "--dispatcher", f"127.0.0.1:{port}"], **options) as worker:
+                try:
+                    assert worker.stdout.readline() == f"worker serves for 127.0.0.1:{port}\n"
+                finally:
+                    worker.kill()
+        finally:
+            dispatcher.kill()
+
+
+def test_dead_data_service_is_an_error():
+    tf = pytest.importorskip("tensorflow")
+    (address,) = free_addresses(1)
+    with pytest.raises(ConnectionError, match=f"{address}', where nothing answers"):
+        distribution.distribute_dataset(tf.data.Dataset.range(4).batch(2), address)
+    with pytest.raises(ValueError, match="HOST:PORT.*Received: 'nowhere'"):
+        distribution.distribute_dataset(tf.data.Dataset.range(4).batch(2), "nowhere")
+
+
+def test_a_strategy_after_tensorflow_started_is_an_error(start):
+    config = {"cluster": {"worker": free_addresses(1)}, "task": {"type": "worker", "index": 0}}
+    said = facts(start({"do": "too_late"}, TF_CONFIG=json.dumps(config)))
+    assert "before TensorFlow runs anything" in said["error"]
+
+
+def test_unknown_strategy():
+    with pytest.raises(ValueError, match="Did you mean 'mirrored'.*Received: 'miror'"):
+        distribution.create("miror")
+
+
+def test_no_strategy_changes_nothing(tmp_path):
+    with distribution.scope(None) as strategy:
+        assert strategy is None
+    assert distribution.is_chief()
+    assert distribution.own_folder(tmp_path) == tmp_path
+    assert distribution.from_chief(b"as it is") == b"as it is"
+
+
+def test_arguments():
+    parser = argparse.ArgumentParser()
+    distribution.add_arguments(parser)
+    args = parser.parse_args(["--strategy", "multi_worker", "--data-service", "a:1"])
+    assert (args.strategy, args.data_service) == ("multi_worker", "a:1")
+    assert parser.parse_args([]).strategy is None
+
+
+def test_tf_config_is_read(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", EXAMPLE)
+    assert Cluster.from_environment() == Cluster(("host-a:2222", "host-b:2222"), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "no TF_CONFIG in the environment"),
+        ("{", "which is no JSON"),
+        ("[]", "is no list of"),
+        ('{"cluster": {"worker": []}}', "is no list of"),
+        ('{"cluster": {"worker": ["host"]}, "task": {"type": "worker", "index": 0}}', "is no list of"),
+        ('{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}', "stands twice"),
+        ('{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "worker", "index": 0}}', "has .'ps'."),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}', 'is not "worker"'),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "is not one of 0 to 0"),
+    ],
+)
+def test_malformed_tf_config(monkeypatch, text, reason):
+    if text is None:
+        monkeypatch.delenv("TF_CONFIG", raising=False)
+    else:
+        monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match=f"for example TF_CONFIG=.*Received: .*{reason}"):
+        Cluster.from_environment()
+
+
+def meet(clusters, timeout):
+    """The outcome of `meet` on each: None or the exception."""
+    outcomes = [None] * len(clusters)
+
+    def run(position):
+        try:
+            clusters[position].meet(timeout)
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            outcomes[position] = error
+
+    threads = [threading.Thread(target=run, args=(position,)) for position in range(len(clusters))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
+    return outcomes
+
+
+def test_workers_meet():
+    addresses = tuple(free_addresses(3))
+    assert meet([Cluster(addresses, index) for index in (2, 0, 1)], timeout=30) == [None] * 3
+
+
+def test_a_worker_that_never_starts_is_named():
+    addresses = tuple(free_addresses(3))
+    chief, other = meet([Cluster(addresses, 0), Cluster(addresses, 2)], timeout=1)
+    assert isinstance(chief, TimeoutError)
+    assert f"nothing from worker 1 ({addresses[1]})." in str(chief)
+    assert isinstance(other, TimeoutError)
+    assert "no start from the chief" in str(other)
+
+
+def test_workers_with_other_addresses_are_refused():
+    here, there = free_addresses(2), free_addresses(1)
+    chief, other = meet([Cluster(tuple(here), 0), Cluster((here[0], there[0]), 1)], timeout=30)
+    assert isinstance(chief, ValueError)
+    assert isinstance(other, ValueError)
+    assert there[0] in str(chief)
+
+
+def test_untested_keras_is_refused(monkeypatch):
+    from kerazoo.training.distribution import keras_fit
+
+    monkeypatch.setattr(keras_fit.keras, "__version__", "3.99.0")
+    with pytest.raises(RuntimeError, match="Received: Keras 3.99.0"), keras_fit.for_many_workers():
+        pass
+
+
+def test_keras_is_put_back_after_an_error():
+    from keras.src.backend.tensorflow import trainer
+
+    from kerazoo.training.distribution import keras_fit
+
+    before = trainer.reduce_per_replica, trainer.TensorFlowTrainer._maybe_symbolic_build
+    with pytest.raises(KeyError), keras_fit.for_many_workers():
+        assert trainer.reduce_per_replica is not before[0]
+        raise KeyError
+    assert (trainer.reduce_per_replica, trainer.TensorFlowTrainer._maybe_symbolic_build) == before
