@@ -48,7 +48,7 @@ def from_tfds(name, *, size=None, seed=0):
     try:
         if not builder.is_prepared():
             _name_lookup_works()
-        builder.download_and_prepare()
+            builder.download_and_prepare()
     except Exception as error:  # tfds wraps whatever its downloader, its parser or the disk raised.
         raise ConnectionError(
             f"TensorFlow Datasets could not prepare {name!r}: {str(error).splitlines()[0]}. Without a network, "

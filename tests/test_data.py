@@ -1,0 +1,484 @@
+"""Data: readers, splits, downloads over loopback, pipelines."""
+
+import functools
+import gzip
+import hashlib
+import http.server
+import struct
+import threading
+import zipfile
+
+import numpy as np
+import pytest
+
+from kerazoo.data import archives, decode, folders, memory, named
+from kerazoo.data.augment import AUGMENTATIONS, augmentation
+from kerazoo.data.download import download
+from kerazoo.data.idx import read_idx
+from kerazoo.data.images import Images
+from kerazoo.data.pipeline import batches, pixels_of, throughput
+from kerazoo.data.splits import draw_missing, stratified_sample, stratified_split
+
+PIL = pytest.importorskip("PIL.Image")
+
+
+def save(path, *, color=(200, 30, 30), size=(12, 10)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PIL.new("RGB", size, color).save(path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two classes of images of mixed sizes and kinds; the colour tells the class."""
+    root = tmp_path / "photos"
+    for i in range(10):
+        save(root / "red" / f"{i}.png", color=(250, i, 0), size=(10 + i, 20))
+        save(root / "blue" / f"{i}.jpg", color=(0, i, 250), size=(20, 10 + i))
+    return root
+
+
+def numbered(count=20, side=8):
+    """Images whose every pixel is their label, all different."""
+    labels = np.arange(count, dtype="int32")
+    return Images(labels, pixels=np.broadcast_to(labels[:, None, None, None], (count, side, side, 3)).astype("uint8"))
+
+
+# Splits
+
+
+def test_stratified_split_parts_the_positions_by_class():
+    labels = np.repeat([0, 1, 2], [100, 50, 2])
+    rest, part = stratified_split(labels, 0.2, seed=3)
+    assert sorted([*rest, *part]) == list(range(152))
+    assert np.bincount(labels[part]).tolist() == [20, 10, 1]
+    assert np.array_equal(part, stratified_split(labels, 0.2, seed=3)[1])
+    assert not np.array_equal(part, stratified_split(labels, 0.2, seed=4)[1])
+
+
+def test_stratified_split_is_bounded():
+    _, part = stratified_split(np.repeat([0, 1], 500), 0.5, seed=0, largest=20)
+    assert len(part) == 20
+
+
+def test_a_small_sample_has_every_class():
+    labels = np.repeat(np.arange(10), 30)
+    chosen = stratified_sample(labels, 10, np.random.default_rng(0))
+    assert sorted(labels[chosen]) == list(range(10))
+
+
+def test_missing_splits_are_drawn_and_said():
+    parts, said = draw_missing({"train": Images(np.repeat([0, 1], 50).astype("int32"), pixels=numbered(100).pixels)})
+    assert {name: len(part) for name, part in parts.items()} == {"train": 72, "test": 20, "validation": 8}
+    assert len(said) == 2 and "seed 0" in said[0]
+    pixels = np.concatenate([part.pixels[:, 0, 0, 0] for part in parts.values()])
+    assert len(set(pixels)) == 100
+
+
+# Named data
+
+
+def test_digits():
+    pytest.importorskip("sklearn")
+    data = named.load("digits")
+    assert data.train.pixels.shape == (1295, 8, 8, 3) and len(data.validation) == 143 and len(data.test) == 359
+    assert data.train.pixels.max() == 255 and data.train.pixels.min() == 0
+    assert np.bincount(data.test.labels).min() >= 34
+    assert data.record()["terms"].startswith("CC BY")
+    small = data.limited(30)
+    assert len(small.train) == len(small.test) == 30 and set(small.train.labels) == set(range(10))
+
+
+def test_unknown_data_set_suggests_the_nearest():
+    with pytest.raises(ValueError, match="Did you mean 'digits'"):
+        named.load("digts")
+
+
+def write_idx(path, array):
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(header + array.astype("uint8").tobytes(), mtime=0))
+
+
+def test_idx_round_trip(tmp_path):
+    array = np.arange(24).reshape(2, 3, 4)
+    write_idx(tmp_path / "a.gz", array)
+    assert np.array_equal(read_idx(tmp_path / "a.gz"), array)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0\0",
+        b"\1\0\x08\1\0\0\0\1\0",
+        b"\0\0\x08\1\0\0\0\5ab",
+        b"\0\0\x08\1\0\0\0\1abc",
+        b"\0\0\x08\3" + b"\xff" * 12,
+    ],
+    ids=["empty", "cut", "magic", "short", "long", "huge"],
+)
+def test_idx_refuses_damage(tmp_path, content):
+    (tmp_path / "a.idx").write_bytes(content)
+    with pytest.raises(ValueError, match="damaged or no IDX file"):
+        read_idx(tmp_path / "a.idx")
+
+
+def test_mnist_files_are_checked_by_their_sum(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAZOO_DATA_DIR", str(tmp_path))
+    write_idx(tmp_path / "mnist" / "train-images-idx3-ubyte.gz", np.zeros((2, 28, 28)))
+    with pytest.raises(ValueError, match="must have sha256 440fcabf"):
+        named.load("mnist")
+
+
+def test_mnist_is_read_from_the_data_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAZOO_DATA_DIR", str(tmp_path))
+    sums = {}
+    for prefix, count in (("train", 40), ("t10k", 10)):
+        labels = np.arange(count) % 10
+        write_idx(tmp_path / "mnist" / f"{prefix}-labels-idx1-ubyte.gz", labels)
+        write_idx(
+            tmp_path / "mnist" / f"{prefix}-images-idx3-ubyte.gz",
+            np.broadcast_to(labels[:, None, None], (count, 28, 28)),
+        )
+    for file in (tmp_path / "mnist").iterdir():
+        sums[file.name] = (file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest())
+    data = named._from_idx("mnist", tuple("0123456789"), address="http://127.0.0.1:9/", files=sums)
+    assert len(data.test) == 10 and data.test.pixels.shape[1:] == (28, 28, 3)
+    assert np.array_equal(data.test.pixels[:, 0, 0, 0], data.test.labels)
+
+
+def test_cifar10_archive(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAZOO_DATA_DIR", str(tmp_path))
+    with zipfile.ZipFile(tmp_path / "cifar10_jpg.zip", "w") as archive:
+        for part in ("train", "test"):
+            for name in ("cat", "ship"):
+                for i in range(5):
+                    archive.writestr(f"{part}/{name}/{i}.jpg", save(tmp_path / "x.jpg", size=(32, 32)).read_bytes())
+        archive.writestr("train/cat/broken.jpg", b"no image")
+    data = named.load("cifar10")
+    assert data.classes == ("cat", "ship") and len(data.test) == 10 and len(data.train) + len(data.validation) == 10
+    assert [name for name, _ in data.unreadable] == ["train/cat/broken.jpg"]
+
+
+def test_tfds_folder_of_images(tmp_path, monkeypatch):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    from kerazoo.data import tfds as reader
+
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            for i in range(6):
+                save(tmp_path / "set" / part / name / f"{i}.png", size=(9 + i, 12))
+    monkeypatch.setattr(tfds, "builder", lambda name, data_dir: tfds.ImageFolder(str(tmp_path / "set")))
+    monkeypatch.setattr(tfds.ImageFolder, "is_prepared", lambda self: True, raising=False)
+    data = reader.from_tfds("anything", size=(16, 16))
+    assert data.classes == ("cat", "dog") and data.test.pixels.shape == (12, 16, 16, 3)
+    assert len(data.train) + len(data.validation) == 12
+    assert abs(int(data.test.pixels[0, 0, 0, 0]) - 200) <= 2
+
+
+def test_tfds_unknown_name(tmp_path, monkeypatch):
+    pytest.importorskip("tensorflow_datasets")
+    monkeypatch.setenv("KERAZOO_DATA_DIR", str(tmp_path))
+    with pytest.raises(ValueError, match="Unknown data set of TensorFlow Datasets"):
+        named.load("tfds:no_such_set_at_all")
+
+
+def test_tfds_without_network_fails_at_once(tmp_path, monkeypatch):
+    pytest.importorskip("tensorflow_datasets")
+    from kerazoo.data import tfds as reader
+
+    def offline(*_):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setenv("KERAZOO_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(reader.socket, "getaddrinfo", offline)
+    monkeypatch.setattr(reader.urllib.request, "getproxies", dict)
+    with pytest.raises(ConnectionError, match="could not prepare 'mnist'.*KERAZOO_DATA_DIR"):
+        reader.from_tfds("mnist")
+
+
+def test_missing_extra_names_the_line(monkeypatch):
+    from kerazoo.data import extras
+
+    monkeypatch.setattr(extras, "find_spec", lambda module: None)
+    with pytest.raises(ImportError, match=r'pip install "kerazoo\[apps\]"'):
+        extras.need("sklearn")
+
+
+# Folders
+
+
+def test_folder_of_classes(photos):
+    data = folders.from_folder(photos, size=(16, 16))
+    assert data.classes == ("blue", "red") and data.train.pixels.shape[1:] == (16, 16, 3)
+    assert [len(data.train), len(data.validation), len(data.test)] == [14, 2, 4]
+    for part in (data.train, data.validation, data.test):
+        assert np.array_equal(part.pixels[:, 8, 8, 0] > 128, part.labels == 1)
+
+
+def test_folder_with_its_own_splits(photos):
+    root = photos.parent / "split"
+    for part, count in (("train", 6), ("val", 3), ("test", 2)):
+        for name in ("red", "blue"):
+            for i in range(count):
+                save(root / part / name / f"{i}.png")
+    data = folders.from_folder(root, size=(8, 8))
+    assert [len(data.train), len(data.validation), len(data.test)] == [12, 6, 4]
+    assert data.split == "the folder's own train, validation, test"
+
+
+def test_unreadable_files_are_counted_and_named(photos):
+    (photos / "red" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n then nothing")
+    whole = (photos / "blue" / "0.jpg").read_bytes()
+    (photos / "blue" / "cut.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    (photos / "blue" / "notes.txt").write_text("no image, and not taken for one")
+    data = folders.from_folder(photos, size=(8, 8))
+    assert [name for name, _ in data.unreadable] == ["photos/blue/cut.jpg", "photos/red/broken.png"]
+    assert len(data.train) + len(data.validation) + len(data.test) == 20
+
+
+def test_empty_class_folder(photos):
+    (photos / "green").mkdir()
+    with pytest.raises(ValueError, match=r"at least one readable image.*\['green'\]"):
+        folders.from_folder(photos, size=(8, 8))
+
+
+def test_class_of_broken_images_only(photos):
+    (photos / "green").mkdir()
+    (photos / "green" / "a.png").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"\['green'\].*Unreadable: photos/green/a.png"):
+        folders.from_folder(photos, size=(8, 8))
+
+
+def test_one_class(tmp_path):
+    save(tmp_path / "only" / "a.png")
+    with pytest.raises(ValueError, match=r"at least two class folders.*\['only'\]"):
+        folders.from_folder(tmp_path, size=(8, 8))
+
+
+def test_wrong_path(tmp_path):
+    with pytest.raises(FileNotFoundError, match="folder of class folders.*nowhere"):
+        folders.from_folder(tmp_path / "nowhere", size=(8, 8))
+
+
+def test_images_beyond_memory_stay_in_files(photos, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 10)
+    data = folders.from_folder(photos, size=(16, 16))
+    assert data.train.pixels is None and len(data.train.files) == 14
+    streamed = next(iter(batches(data.train, size=(16, 16), batch_size=14)))
+    monkeypatch.undo()
+    held = folders.from_folder(photos, size=(16, 16)).train
+    # Two decoders (TensorFlow, Pillow) and two bilinear filters on flat colours: rounding only.
+    assert np.abs(streamed[0].numpy() - held.pixels).max() <= 3
+    assert np.array_equal(streamed[1], held.labels)
+    assert pixels_of(data.test, [0, 1], size=(16, 16)).shape == (2, 16, 16, 3)
+
+
+def test_available_memory_is_plausible():
+    assert 2**20 < memory.available() < 2**50
+    assert memory.fits(1) and not memory.fits(2**60)
+
+
+# Archives and decoding
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.png", "/etc/evil.png", "a/../../evil.png", "C:\\evil.png", "a\\..\\..\\b.png"]
+)
+def test_members_that_leave_their_folder_are_refused(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("fine.png", b"1")
+        archive.writestr(name, b"2")
+    with pytest.raises(ValueError, match="leaves its folder"):
+        archives.read_zip(tmp_path / "a.zip")
+
+
+def test_links_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        link = zipfile.ZipInfo("link")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(ValueError, match="link"):
+        archives.read_zip(tmp_path / "a.zip")
+
+
+def test_archives_unpack_within_bounds(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(1000))
+    monkeypatch.setattr(archives, "LARGEST_MEMBER", 999)
+    with pytest.raises(ValueError, match="unpacks to more"):
+        archives.read_zip(tmp_path / "a.zip")
+
+
+def test_damaged_archive(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"PK\3\4 and so on")
+    with pytest.raises(ValueError, match="damaged or no zip"):
+        archives.read_zip(tmp_path / "a.zip")
+
+
+def test_large_images_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(decode, "LARGEST", 100)
+    with pytest.raises(ValueError, match="12x10 pixels"):
+        decode.decode(save(tmp_path / "a.png"))
+
+
+def test_mixed_sizes_without_a_size(tmp_path):
+    files = [save(tmp_path / "a.png"), save(tmp_path / "b.png", size=(5, 5))]
+    with pytest.raises(ValueError, match="several sizes"):
+        decode.decode_all(files, files)
+
+
+# Downloads
+
+
+class _Server(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder; understands `Range: bytes=n-`; cuts the first answer after `cut` bytes."""
+
+    cut = None
+    ranges = True
+    requests = None
+
+    def do_GET(self):
+        self.requests.append(self.headers.get("Range"))
+        try:
+            with open(self.translate_path(self.path), "rb") as file:
+                content = file.read()
+        except FileNotFoundError:
+            self.send_error(404)
+            return
+        start = 0
+        if self.ranges and self.headers.get("Range"):
+            start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        end = len(content)
+        if type(self).cut and len(self.requests) == 1:
+            end = type(self).cut
+        self.wfile.write(content[start:end])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = type("Handler", (_Server,), {"requests": []})
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(handler, directory=str(folder))
+    ) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        content = np.random.default_rng(0).bytes(300_000)
+        (folder / "data.bin").write_bytes(content)
+        facts = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        yield f"http://127.0.0.1:{running.server_port}/data.bin", content, facts, handler
+        running.shutdown()
+        thread.join()
+
+
+def test_download(server, tmp_path):
+    url, content, facts, handler = server
+    seen = []
+    path = download(url, tmp_path / "a" / "data.bin", progress=lambda have, size: seen.append(have / size), **facts)
+    assert path.read_bytes() == content and seen[-1] == 1 and list(path.parent.iterdir()) == [path]
+    download(url, path, **facts)
+    assert len(handler.requests) == 1, "a whole file must not be fetched again"
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["server resumes", "server starts over"])
+def test_download_resumes(server, tmp_path, ranges):
+    url, content, facts, handler = server
+    handler.cut, handler.ranges = 100_000, ranges
+    path = tmp_path / "data.bin"
+    with pytest.raises(ConnectionError, match="broke off|IncompleteRead"):
+        download(url, path, **facts)
+    assert not path.exists() and (tmp_path / "data.bin.part").stat().st_size == 100_000
+    assert download(url, path, **facts).read_bytes() == content
+    assert handler.requests == [None, "bytes=100000-"]
+
+
+def test_download_refuses_another_content(server, tmp_path):
+    url, _, facts, _ = server
+    with pytest.raises(ValueError, match="must have sha256"):
+        download(url, tmp_path / "data.bin", sha256="0" * 64, size=facts["size"])
+    with pytest.raises(ValueError, match="must have 1000 bytes"):
+        download(url, tmp_path / "data.bin", sha256=facts["sha256"], size=1000)
+    assert [p.name for p in tmp_path.iterdir()] == ["served"]
+
+
+def test_download_without_the_file_or_the_server(server, tmp_path):
+    url, _, facts, _ = server
+    with pytest.raises(ConnectionError, match="404.*KERAZOO_DATA_DIR"):
+        download(url.replace("data.bin", "gone.bin"), tmp_path / "gone.bin", **facts)
+    with pytest.raises(ConnectionError, match="could not be downloaded.*put the file at"):
+        download("http://127.0.0.1:9/data.bin", tmp_path / "data.bin", **facts)
+
+
+# Pipelines
+
+
+def test_batches_in_order():
+    got = list(batches(numbered(), size=(8, 8), batch_size=8).as_numpy_iterator())
+    assert [len(labels) for _, labels in got] == [8, 8, 4]
+    assert np.array_equal(np.concatenate([labels for _, labels in got]), np.arange(20))
+    assert got[0][0].dtype == "float32" and np.array_equal(got[0][0][:, 3, 3, 1], got[0][1])
+
+
+def test_training_batches_shuffle_repeatably_and_keep_labels():
+    def epoch(seed):
+        data = batches(numbered(), size=(8, 8), batch_size=8, training=True, augment=["flip"], seed=seed)
+        return list(data.as_numpy_iterator()) + list(data.as_numpy_iterator())
+
+    first, again, other = epoch(1), epoch(1), epoch(2)
+    orders = [[labels.tolist() for _, labels in run] for run in (first, again, other)]
+    assert orders[0] == orders[1] != orders[2] and orders[0][:2] != orders[0][2:]
+    assert all(np.array_equal(pixels[:, 0, 0, 0], labels) for pixels, labels in first)
+
+
+@pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
+def test_augmentations_change_pixels_repeatably(name):
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    images = Images(np.arange(16, dtype="int32") % 4, pixels=rng.integers(0, 256, (16, 16, 16, 3)).astype("uint8"))
+    data = batches(images, size=(16, 16), batch_size=16, training=True, augment=[name], num_classes=4)
+    pixels, labels = next(iter(data))
+    assert pixels.shape == (16, 16, 16, 3) and labels.shape == (16, 4)
+    assert tf.reduce_all(tf.math.is_finite(pixels)) and float(tf.reduce_max(pixels)) <= 256
+    assert np.allclose(tf.reduce_sum(labels, axis=1), 1, atol=1e-5)
+    plain, _ = next(iter(batches(images, size=(16, 16), batch_size=16, training=True)))
+    assert np.abs(plain.numpy() - pixels.numpy()).max() > 1
+
+
+def test_crop_takes_windows_of_the_padded_image():
+    import tensorflow as tf
+
+    pixels = np.arange(1, 65, dtype="uint8").reshape(1, 8, 8, 1).repeat(50, axis=0).repeat(3, axis=-1)
+    change = augmentation(["crop"])
+    cropped = change(tf.constant(pixels), tf.zeros(50, "int32"), tf.constant(5, "int64"))[0].numpy()
+    padded = np.pad(pixels[0], ((1, 1), (1, 1), (0, 0)))
+    windows = {padded[y : y + 8, x : x + 8].tobytes() for y in range(3) for x in range(3)}
+    got = {image.astype("uint8").tobytes() for image in cropped}
+    assert got <= windows and len(got) == 9
+
+
+def test_mixing_needs_the_number_of_classes():
+    with pytest.raises(ValueError, match="num_classes"):
+        augmentation(["mixup"])
+    with pytest.raises(ValueError, match="Did you mean 'flip'"):
+        augmentation(["flop"])
+
+
+def test_batches_resize_and_throughput():
+    data = batches(numbered(), size=(12, 16), batch_size=10)
+    assert next(iter(data))[0].shape == (10, 12, 16, 3)
+    assert throughput(data, seconds=0.05) > 0
+
+
+def test_no_images():
+    with pytest.raises(ValueError, match="at least one image"):
+        batches(Images(np.zeros(0, "int32"), pixels=np.zeros((0, 8, 8, 3), "uint8")), size=(8, 8), batch_size=2)
