@@ -101,7 +101,10 @@ def export(
     if keras.backend.backend() != "tensorflow":
         raise ValueError(f"Export needs KERAS_BACKEND=tensorflow. Received: {keras.backend.backend()!r}.")
     representative_data = data.reusable(representative_data)
-    interface = Interface(model, data.example(representative_data))
+    first = data.example(representative_data)
+    interface = Interface(model, first)
+    if first is not None:
+        interface.unpack(first)  # Refuses data that does not fit, before anything is converted.
     if signature == "raw":
         if "saved_model" not in formats:
             raise ValueError(f'`signature="raw"` is an endpoint of the format "saved_model". Received: {formats}.')
