@@ -90,7 +90,8 @@ def scope(name, *, start_timeout=300.0):
     """Inside, `kerazoo.build` and `fit`, `evaluate`, `predict` use the strategy of that name.
 
     Under "multi_worker", two functions of Keras's trainer are exchanged until the scope ends, because
-    those of Keras 3.15 fail with more than one worker. Call `fit` inside.
+    those of Keras 3.15 fail with more than one worker. Call `fit` inside. A line says how many devices
+    train, and that joined steps and XLA are off, which Keras cannot use here.
 
     Args:
         name: as for `create`; None changes nothing.
@@ -100,7 +101,8 @@ def scope(name, *, start_timeout=300.0):
         The strategy, or None.
 
     Raises:
-        As `create`.
+        ConnectionError: a worker was lost while training; the others raise this within seconds.
+        ValueError, TimeoutError, RuntimeError: as `create`.
 
     Example:
 
@@ -112,10 +114,14 @@ def scope(name, *, start_timeout=300.0):
     if strategy is None:
         yield None
         return
+    if is_chief():
+        replicas = strategy.num_replicas_in_sync
+        print(f"Strategy {name}: {replicas} replicas train; steps_per_execution is 1 and XLA is off.", flush=True)
     with contextlib.ExitStack() as stack:
         if name == "multi_worker":
             from kerazoo.training.distribution import keras_fit
 
+            stack.enter_context(_lost_workers_named())
             stack.enter_context(keras_fit.for_many_workers())
         stack.enter_context(strategy.scope())
         yield strategy
@@ -149,6 +155,20 @@ def local_copy(model):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
     copy.set_weights(model.get_weights())
     return copy
+
+
+@contextlib.contextmanager
+def _lost_workers_named():
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        raise ConnectionError(
+            "A multi-worker training needs every worker until its end: start all of them again, a run that keeps "
+            "checkpoints goes on from its last. Received: the loss of a worker, or of its data service. "
+            f"{error.message}"
+        ) from error
 
 
 def _mirrored():
