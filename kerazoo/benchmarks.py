@@ -34,7 +34,7 @@ EXPORTED = {
 SERVING = ("saved_model", "tflite", "onnx", "openvino")
 # Below this gain XLA is not worth the seconds that it compiles.
 WORTH = 1.05
-CALIBRATION_SAMPLES = 16
+CALIBRATION_SAMPLES = 4
 
 
 def benchmark(name_or_model, *, batch=(1, 32), train=False, engines=None, seconds=1.0, rounds=5, build_arguments=None):

@@ -2,8 +2,6 @@
 
 import keras
 
-from kerazoo.training.precision import scope
-
 
 def in_float32(model):
     """The model itself where it computes in float32; otherwise the same weights in a float32 copy.
@@ -14,8 +12,10 @@ def in_float32(model):
     if all(layer.compute_dtype in (None, "float32") for layer in model._flatten_layers() if layer.dtype_policy):
         return model
     classes = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # For layers that a custom layer makes without a dtype.
     try:
-        with scope("float32"), keras.saving.custom_object_scope(classes):
+        with keras.saving.custom_object_scope(classes):
             twin = type(model).from_config(_float32(model.get_config()))
             if not twin.built and getattr(model, "inputs", None):
                 twin.build(model.input_shape)
@@ -25,6 +25,8 @@ def in_float32(model):
             f"TFLite and ONNX need the model in float32, and {model.name!r} under {model.dtype_policy.name} "
             f"cannot be made again from its configuration ({error}). Build it with float32 and load its weights."
         ) from error
+    finally:
+        keras.config.set_dtype_policy(before)
     return twin
 
 
