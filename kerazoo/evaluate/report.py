@@ -15,7 +15,7 @@ header p { color: var(--muted); margin: 4px 0 0; font-size: 17px; }
 h1 { font-size: 30px; line-height: 1.2; margin: 0; letter-spacing: -0.01em; }
 h2 { font-size: 19px; margin: 0 0 4px; }
 section { background: #fff; border: 1px solid var(--line); border-radius: 12px; padding: 22px 24px; margin-top: 20px; }
-section > p { color: var(--muted); margin: 0 0 14px; max-width: 76ch; }
+section > p { color: var(--muted); margin: 0 0 14px; max-width: 90ch; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 14px; margin-top: 24px; }
 .card { background: #fff; border: 1px solid var(--line); border-radius: 12px; padding: 16px 18px; }
 .card b { display: block; font-size: 30px; line-height: 1.2; letter-spacing: -0.02em; }

@@ -1,0 +1,178 @@
+"""The applications: found without TensorFlow, run whole at smoke size, stopped and gone on with."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kerazoo
+
+for needed in ("sklearn", "matplotlib", "PIL", "ai_edge_litert"):
+    pytest.importorskip(needed)
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["--epochs=1", "--limit=40", "--batch-size=16", "--model=lenet5"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Runs and exports go where the test is over with them."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for name, color in (("<red>", 0), ("blue", 2)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(12):
+            pixels = rng.integers(0, 60, (20 + i, 24, 3)).astype("uint8")
+            pixels[..., color] += 180
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
+    return tmp_path / "photos"
+
+
+def test_tasks_are_listed_without_tensorflow():
+    code = (
+        "import sys; from kerazoo import runner; print(runner.tasks()); runner.find('image_classification');"
+        "assert not {'tensorflow', 'keras', 'matplotlib', 'sklearn'} & set(sys.modules), 'heavy imports'"
+    )
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}
+    )
+    assert done.returncode == 0, done.stderr
+    assert "image_classification" in done.stdout
+
+
+def test_unknown_task_suggests_the_nearest():
+    with pytest.raises(ValueError, match="Did you mean 'image_classification'"):
+        kerazoo.run("image_clasification")
+
+
+def test_digits_from_data_to_report(capsys):
+    record = kerazoo.run("image_classification", [*SMALL, "--limit=200", "--epochs=2", "--export=out/lenet5"])
+    folder = Path("runs/image_classification/digits-lenet5-1")
+    assert json.loads((folder / "run.json").read_text()) == json.loads(json.dumps(record))
+    assert (folder / "report.html").read_text().count("data:image/") > 20
+    assert list((folder / "tensorboard").rglob("events*")) or "tensorboard" not in sys.modules
+    exports = {row["form"]: row for row in record["exports"]}
+    assert set(exports) == {"saved_model", "tflite", "tflite_int8"}
+    for form in ("saved_model", "tflite"):
+        assert exports[form]["max_relative_difference"] < 1e-4 and exports[form]["same_answers"] == 1
+    assert record["test"]["count"] == 200 and record["training"]["epochs_run"] == 2
+    assert len(record["baselines"]) == 3 and record["training"]["pipeline_images_per_second"] > 0
+    printed = capsys.readouterr().out
+    for said in ("Accuracy on the 200 test images", "nearest class mean", "TFLite int8", "Report: "):
+        assert said in printed
+    from kerazoo.data import named
+
+    test = named.load("digits").limited(200).test
+    served = kerazoo.load("out/lenet5")
+    assert served.labels == list("0123456789")
+    assert served(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10) and len(test) == 200
+
+
+def test_a_folder_of_photos_with_a_broken_one(photos, capsys):
+    (photos / "blue" / "broken.png").write_bytes(b"no image")
+    argv = [
+        f"--data={photos}",
+        "--model=lenet5",
+        "--epochs=12",
+        "--batch-size=4",
+        "--learning-rate=0.003",
+        "--augment=flip",
+    ]
+    record = kerazoo.run("image_classification", argv)
+    assert record["dataset"]["classes"] == ["<red>", "blue"]
+    assert [name for name, _ in record["dataset"]["unreadable"]] == ["photos/blue/broken.png"]
+    assert "1 unreadable files are left out:\n  photos/blue/broken.png" in capsys.readouterr().out
+    assert record["test"]["accuracy"] == 1.0, "red and blue are told apart"
+    page = Path("runs/image_classification/photos-lenet5-1/report.html").read_text()
+    assert "<red>" not in page and "&lt;red&gt;" in page and "broken.png" in page
+
+
+def stop_in_epoch(monkeypatch, error, *, epoch=1):
+    """Raises in the middle of an epoch, as Ctrl-C or a full disk does."""
+    import keras
+
+    original = keras.callbacks.CallbackList.on_epoch_begin
+
+    def raising(self, index, logs=None):
+        if index == epoch:
+            raise error
+        return original(self, index, logs)
+
+    monkeypatch.setattr(keras.callbacks.CallbackList, "on_epoch_begin", raising)
+
+
+def test_ctrl_c_saves_and_the_run_goes_on(monkeypatch, capsys):
+    argv = [*SMALL, "--epochs=3"]
+    with monkeypatch.context() as stopped:
+        stop_in_epoch(stopped, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            kerazoo.run("image_classification", argv)
+    printed = capsys.readouterr().out
+    again = printed.strip().splitlines()[-1].split()
+    assert again[:3] == ["kerazoo", "run", "image_classification"] and "--resume" in again
+    folder = Path("runs/image_classification/digits-lenet5-1")
+    assert not (folder / "run.json").exists()
+    with pytest.raises(ValueError, match="seed was 0, is 1"):
+        kerazoo.run("image_classification", [*argv, "--seed=1", "--resume"])
+    record = kerazoo.run("image_classification", again[3:])
+    assert record["training"]["epochs_run"] == 3 and (folder / "report.html").exists()
+    with pytest.raises(FileExistsError, match="never overwritten"):
+        kerazoo.run("image_classification", [*argv, "--resume"])
+    with pytest.raises(FileExistsError, match="never overwritten"):
+        kerazoo.run("image_classification", [*argv, f"--out={folder}"])
+
+
+def test_a_full_disk_is_said_and_nothing_lost(monkeypatch):
+    stop_in_epoch(monkeypatch, OSError(28, "No space left on device"))
+    with pytest.raises(OSError, match="The disk is full. Every finished epoch is saved.*--resume"):
+        kerazoo.run("image_classification", [*SMALL, "--epochs=3"])
+    journal = json.loads(Path("runs/image_classification/digits-lenet5-1/journal.json").read_text())
+    assert len(journal["history"]) == 1
+
+
+@pytest.mark.parametrize(
+    "argv, error, message",
+    [
+        (["--dataset=digts"], ValueError, "Did you mean 'digits'"),
+        (["--data=nowhere"], FileNotFoundError, "nowhere"),
+        (["--model=lenet6"], ValueError, "Did you mean"),
+        (["--epochs=0"], ValueError, "`--epochs` must be at least 1"),
+        (["--augment=flop"], ValueError, "Did you mean 'flip'"),
+        (["--resume"], FileNotFoundError, "no run to go on with"),
+    ],
+)
+def test_what_a_user_gets_wrong(argv, error, message):
+    with pytest.raises(error, match=message):
+        kerazoo.run("image_classification", ["--limit=20", *argv])
+
+
+def test_mixing_augmentations_and_json(capsys):
+    argv = [*SMALL, "--augment=crop,mixup,cutmix", "--json"]
+    record = kerazoo.run("image_classification", argv)
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(record))
+    assert record["settings"]["augment"] == ["crop", "mixup", "cutmix"]
+
+
+def test_mirrored_strategy():
+    record = kerazoo.run("image_classification", [*SMALL, "--strategy=mirrored"])
+    assert record["training"]["epochs_run"] == 1
+
+
+@pytest.mark.slow
+def test_digits_keep_their_promise():
+    record = kerazoo.run("image_classification", [])
+    int8 = next(row for row in record["exports"] if row["form"] == "tflite_int8")
+    assert record["test"]["accuracy"] >= 0.98
+    assert abs(int8["accuracy"] - record["test"]["accuracy"]) <= 0.01
+    assert all(row["max_relative_difference"] < 1e-4 for row in record["exports"] if row is not int8)
