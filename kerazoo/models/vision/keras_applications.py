@@ -12,20 +12,15 @@ same order, so that every family keeps the same promises:
 """
 
 import collections
-import os
 import re
-import warnings
-from pathlib import Path
 
 import keras
-import numpy as np
 from keras import layers
 
 from kerazoo.layers.pixels import normalize
 from kerazoo.models.features import last_match_of_each_stride
 from kerazoo.registry import register, unknown_choice
-
-CLASSES = 1000  # of Keras's ImageNet files
+from kerazoo.weights.keras_files import CLASSES, PREPROCESSING_LAYERS, load_imagenet
 
 
 def _variant(application, side, params):
@@ -187,14 +182,6 @@ _DEFAULTS = {
     for key, family in FAMILIES.items()
     for row in family["variants"].values()
 }
-_PREPROCESSING_LAYERS = (layers.Rescaling, layers.Normalization)
-# Where Keras keeps a file under another name than its address has.
-_CACHE_NAMES = {
-    "NASNet-mobile.h5": "nasnet_mobile.h5",
-    "NASNet-mobile-no-top.h5": "nasnet_mobile_no_top.h5",
-    "NASNet-large.h5": "nasnet_large.h5",
-    "NASNet-large-no-top.h5": "nasnet_large_no_top.h5",
-}
 
 
 def _preprocess(image, kind):
@@ -212,7 +199,7 @@ def _does_nothing(operation):
     """True for the identities in Keras's graphs, and for preprocessing that follows our own."""
     if isinstance(operation, layers.Activation):
         return operation.activation is keras.activations.linear
-    return isinstance(operation, _PREPROCESSING_LAYERS) and operation.name != "normalize"
+    return isinstance(operation, PREPROCESSING_LAYERS) and operation.name != "normalize"
 
 
 def _rebuild(core, *, name):
@@ -247,68 +234,6 @@ def _rebuild(core, *, name):
 
     rebuilt = keras.models.clone_model(core, clone_function=fresh, call_function=call)
     return keras.Model(rebuilt.inputs[0], rebuilt.outputs[0], name=name)
-
-
-def _weighted_layers(model):
-    """Layers with weights in the order of the graph, those of nested models in their place."""
-    found = []
-    for layer in model.layers:
-        if isinstance(layer, keras.Sequential):
-            found += _weighted_layers(layer)
-        elif layer.weights and not isinstance(layer, _PREPROCESSING_LAYERS):
-            found.append(layer)
-    return found
-
-
-def _load_imagenet(model, application):
-    """Puts Keras's ImageNet file into `model`: the full one for 1000 classes, else the one without head."""
-    full = model.output_shape[-1] == CLASSES
-    build = getattr(keras.applications, application)
-    try:
-        source = build(weights="imagenet", include_top=full, input_shape=_DEFAULTS[application]["input_shape"])
-    except Exception as error:  # Keras raises a bare Exception here; only its text tells what it was.
-        failed = re.match(r"URL fetch failure on (\S+): ", str(error))
-        if not failed:
-            raise
-        address = failed.group(1)
-        file = address.rsplit("/", 1)[-1]
-        cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "models")
-        raise ConnectionError(
-            f"The ImageNet weights of {application} could not be downloaded ({error}). Without a network, put the "
-            f"file of {address} at {cache / _CACHE_NAMES.get(file, file)}."
-        ) from error
-    _check_preprocessing(source, model)
-    ours, theirs = _weighted_layers(model), _weighted_layers(source)
-    shapes = [
-        ([tuple(v.shape) for v in layer.weights], [tuple(v.shape) for v in given.weights])
-        for layer, given in zip(ours, theirs)
-    ]
-    wrong = [layer.name for layer, (wanted, received) in zip(ours, shapes) if wanted != received]
-    if wrong or len(theirs) > len(ours) or (full and len(theirs) != len(ours)):
-        raise ValueError(
-            f"Keras's ImageNet file of {application} does not fit: {len(theirs)} layers with weights for "
-            f"{len(ours)}; of another shape: {wrong[:3]}. VGG takes its full file at "
-            f"{_DEFAULTS[application]['input_shape']} only. Received: input_shape={model.input_shape[1:]}."
-        )
-    for layer, given in zip(ours, theirs):
-        layer.set_weights(given.get_weights())
-    if not full:
-        fresh = ", ".join(layer.name for layer in ours[len(theirs) :])
-        warnings.warn(f"{CLASSES} classes are in the ImageNet file; these layers start fresh: {fresh}.", stacklevel=3)
-
-
-def _check_preprocessing(source, model):
-    """Refuses a file that wants another preprocessing than the graph does, where the file says so."""
-    pixels = expected = np.linspace(0, 255, 12, dtype="float32").reshape(1, 2, 2, 3)
-    inside = [layer for layer in source.layers if isinstance(layer, _PREPROCESSING_LAYERS)]
-    for layer in inside:
-        expected = layer(expected)
-    received = keras.ops.convert_to_numpy(model.get_layer("normalize")(pixels))
-    # Wide enough for bfloat16, in which the file's layers may compute; another mean or deviation is far off.
-    if inside and not np.allclose(keras.ops.convert_to_numpy(expected), received, atol=0.1):
-        raise ValueError(
-            f"The ImageNet file normalises pixels otherwise than {model.name!r}. Received: {expected}, for {received}."
-        )
 
 
 def _sample_of(side):
@@ -362,16 +287,19 @@ def keras_application(
     if len(input_shape) != 3 or input_shape[-1] != 3:
         raise ValueError(f"`input_shape` must be (H, W, 3). Received: {input_shape!r}.")
     image = keras.Input(input_shape, name="image")
-    core = getattr(keras.applications, application)(
-        weights=None,
-        input_tensor=_preprocess(image, FAMILIES[_DEFAULTS[application]["family"]]["preprocessing"]),
-        input_shape=tuple(input_shape),
-        classes=num_classes,
-        classifier_activation=None,
+    default = _DEFAULTS[application]
+    model = _rebuild(
+        getattr(keras.applications, application)(
+            weights=None,
+            input_tensor=_preprocess(image, FAMILIES[default["family"]]["preprocessing"]),
+            input_shape=tuple(input_shape),
+            classes=num_classes,
+            classifier_activation=None,
+        ),
+        name=name,
     )
-    model = _rebuild(core, name=name)
     if weights:
-        _load_imagenet(model, application)
+        load_imagenet(model, application, input_shape=default["input_shape"])
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
