@@ -294,6 +294,11 @@ def add_arguments(parser) -> None:
         metavar="ARGUMENT=VALUE",
         help="an argument of kerazoo.build, for instance input_shape=(96,96,3)",
     )
+    parser.add_argument(
+        "--write-catalog",
+        action="store_true",
+        help="record whether XLA pays, for this model and all of its file: what jit_compile='auto' then does",
+    )
 
 
 def run(arguments) -> int:
@@ -315,8 +320,30 @@ def run(arguments) -> int:
         seconds=arguments.seconds,
         build_arguments=build_arguments,
     )
+    if arguments.write_catalog:
+        _write_findings(arguments.model, record)
     print(json.dumps(record, indent=2) if arguments.json else table(record))
     return 0
+
+
+def _write_findings(name, record):
+    """Puts the findings on XLA into the catalog, for every model that the same file builds.
+
+    Raises:
+        ValueError: nothing was measured that tells.
+    """
+    if not record["xla_faster"]:
+        raise ValueError("--write-catalog needs the engines 'compiled' and 'xla', or --train. Received neither.")
+    from kerazoo import catalog
+    from kerazoo.verification import writer
+
+    measured = record["build_arguments"] | {"batches": sorted({row["batch"] for row in record["inference"]})}
+    found = {
+        "xla_faster": record["xla_faster"],
+        "xla_speedup": record["xla_speedup"] | {"model": name, "at": measured},
+    }
+    module = catalog.info(name)["module"]
+    writer.write(findings={n: found for n in catalog.list_models() if catalog.info(n)["module"] == module})
 
 
 def _assignment(text):
