@@ -169,6 +169,31 @@ def test_mirrored_strategy():
     assert record["training"]["epochs_run"] == 1
 
 
+def test_shipped_weights_score_as_their_card_says():
+    from kerazoo import catalog
+
+    facts = catalog.entry("resnet20").weights.get("cifar10")
+    archive = ROOT.parent / "shared" / "data" / "cifar10_jpg.zip"
+    archive = Path(os.environ.get("KERAZOO_DATA_DIR", archive.parent)) / archive.name
+    if facts is None:
+        pytest.skip("resnet20 has no weights 'cifar10'")
+    if not archive.is_file():
+        pytest.skip(f"{archive.name} is not in KERAZOO_DATA_DIR")
+    from kerazoo.data.archives import read_zip
+    from kerazoo.data.decode import decode_all
+    from kerazoo.evaluate.predict import compiled
+
+    # The first hundred test images of each class.
+    contents = read_zip(archive, lambda name: name.startswith("test/") and name.split("/")[-1][:4] < "0100")
+    pixels, _, unreadable = decode_all(list(contents.values()), list(contents))
+    labels = np.array([facts["labels"].index(name.split("/")[1]) for name in contents])
+    model = kerazoo.build("resnet20", weights="cifar10", precision="float32", jit_compile=False)
+    accuracy = (compiled(model)(pixels.astype("float32")).argmax(axis=1) == labels).mean()
+    assert len(pixels) == 1000 and not unreadable
+    # A thousand of the ten thousand images: two standard errors of such a sample are 2 points.
+    assert abs(accuracy - facts["accuracy"]) < 0.025
+
+
 @pytest.mark.slow
 def test_digits_keep_their_promise():
     record = kerazoo.run("image_classification", [])

@@ -9,7 +9,7 @@ from kerazoo.registry import unknown_choice
 AUGMENTATIONS = {
     "flip": "mirrors half of the images, left to right",
     "crop": "pads by an eighth of the side with zeros and cuts a random window of the old size",
-    "shift": "moves by up to an eighth of the side; the border's pixels fill the gap",
+    "shift": "moves by up to a sixteenth of the side; the mirrored border fills the gap",
     "randaugment": "two random operations of colour and geometry (Cubuk et al., 2019), by keras.layers.RandAugment",
     "mixup": "blends two images and their labels (Zhang et al., 2017), by keras.layers.MixUp",
     "cutmix": "puts a window of one image in another and blends labels (Yun et al., 2019), by keras.layers.CutMix",
@@ -52,9 +52,9 @@ def augmentation(names, *, num_classes=None, seed=0):
         if "flip" in names:
             pixels = _flip(pixels, (seed, 0))
         if "crop" in names:
-            pixels = _crop(pixels, (seed, 1), mode="CONSTANT")
+            pixels = _crop(pixels, (seed, 1), share=8, mode="CONSTANT")
         if "shift" in names:
-            pixels = _crop(pixels, (seed, 3), mode="SYMMETRIC")
+            pixels = _crop(pixels, (seed, 3), share=16, mode="SYMMETRIC")
         pixels = tf.cast(pixels, "float32")
         if rand_augment:
             pixels = rand_augment(pixels, training=True)
@@ -82,13 +82,13 @@ def _flip(pixels, seed):
     return tf.where(chosen, pixels[:, :, ::-1], pixels)
 
 
-def _crop(pixels, seed, *, mode):
-    """Pads by an eighth and cuts a window of the old size, another for each image: (B, H, W, C).
+def _crop(pixels, seed, *, share, mode):
+    """Pads by one part in `share` of the side and cuts a window of the old size, another for each image: (B, H, W, C).
 
     One gather of rows and one of columns for the whole batch: a crop per image costs ten times that.
     """
     batch, (height, width) = tf.shape(pixels)[0], pixels.shape[1:3]
-    vertical, horizontal = max(height // 8, 1), max(width // 8, 1)
+    vertical, horizontal = max(height // share, 1), max(width // share, 1)
     padded = tf.pad(pixels, ((0, 0), (vertical, vertical), (horizontal, horizontal), (0, 0)), mode=mode)
     top = tf.random.stateless_uniform((batch, 1), seed, 0, 2 * vertical + 1, "int32")
     left = tf.random.stateless_uniform((batch, 1), (seed[0], seed[1] + 1), 0, 2 * horizontal + 1, "int32")
