@@ -146,6 +146,7 @@ def _verify(arguments):
         print(f"{name:28} {promise:16} {_outcome(outcome)}", file=sys.stderr, flush=True)
 
     reports = runner.verify(*names, promises=promises, jobs=arguments.jobs, on_result=show) if names else []
+    regressions = {report.name: report.regressions() for report in reports}  # Before they become known.
     if arguments.write_catalog:
         if promises is not None:
             raise ValueError("--write-catalog records every promise. Received: --promises too.")
@@ -157,9 +158,9 @@ def _verify(arguments):
         print(f"{len(reports)} models, {kept} promises kept")
         for report in reports:
             for promise, reason in report.failures.items():
-                known = "" if promise in report.regressions() else " (known)"
+                known = "" if promise in regressions[report.name] else " (known)"
                 print(f"FAIL {report.name} {promise}{known}: {reason}")
-    return int(any(report.regressions() for report in reports))
+    return int(any(regressions.values()))
 
 
 def _benchmark(arguments):
