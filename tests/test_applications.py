@@ -194,6 +194,19 @@ def test_shipped_weights_score_as_their_card_says():
     assert abs(accuracy - facts["accuracy"]) < 0.025
 
 
+def test_data_service_prepares_the_training_images():
+    import tensorflow as tf
+
+    dispatcher = tf.data.experimental.service.DispatchServer()
+    address = dispatcher.target.partition("://")[2]
+    worker = tf.data.experimental.service.WorkerServer(
+        tf.data.experimental.service.WorkerConfig(dispatcher_address=address)
+    )
+    argv = [*SMALL, f"--data-service={address.replace('localhost', '127.0.0.1')}"]
+    record = kerazoo.run("image_classification", argv)
+    assert record["training"]["epochs_run"] == 1 and worker is not None
+
+
 @pytest.mark.slow
 def test_digits_keep_their_promise():
     record = kerazoo.run("image_classification", [])
