@@ -17,8 +17,8 @@ ALLOWED = {
     "models": {"layers", "losses", "metrics", "registry", "training", "weights"},
     "exporters": {"engines", "quiet", "registry"},
     "engines": {"quiet", "registry"},
-    "evaluate": {"quiet", "registry"},
-    "data": {"quiet", "registry"},
+    "evaluate": {"data", "quiet", "registry"},
+    "data": {"__version__", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 
