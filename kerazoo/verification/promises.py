@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo.builder import build
-from kerazoo.verification.subject import Broken, NotApplicable, flat, relative_error, within
+from kerazoo.verification.subject import LEARNT, Broken, NotApplicable, flat, relative_error, within
 
 # float32 sums taken in another order; a step through batch norm over 8 samples magnifies them.
 FORWARD_TOLERANCE = 1e-4
@@ -84,7 +84,7 @@ def gradients(subject):
 def overfits(subject):
     """Learns one batch by heart."""
     _, first, last = subject.trained
-    if not last < 0.5 * first:
+    if not last < LEARNT * first:
         raise Broken(f"the loss goes from {first:.3g} only to {last:.3g}")
     return last / first
 
