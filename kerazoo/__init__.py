@@ -8,6 +8,7 @@ Importing this package, `list_models` and `info` do not import TensorFlow or Ker
 
 from importlib import import_module
 
+from kerazoo import serializable
 from kerazoo.catalog import info, list_models
 from kerazoo.registry import register
 
@@ -38,3 +39,6 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
+
+
+serializable.follow_keras()

@@ -155,5 +155,7 @@ def _parts(layer) -> dict:
 
 def _transformed(tensor, transform):
     """The array in Keras's order of axes, or None where its number of axes is not the transform's."""
+    if callable(transform):
+        return transform(tensor)
     axes = {"conv": 4, "depthwise": 4, "dense": 2}.get(transform, tensor.ndim)
     return TRANSFORMS[transform](tensor) if tensor.ndim == axes else None

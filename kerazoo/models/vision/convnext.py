@@ -43,6 +43,13 @@ def _sample(rng, batch):
     return rng.uniform(0, 255, (batch, 16, 16, 3)).astype("float32"), rng.integers(0, 4, batch)
 
 
+def _features(model):
+    """The output of each stage's last block, before the norm that follows: (B, H / stride, W / stride, width)."""
+    height = model.input_shape[1]
+    blocks = [layer.output for layer in model.layers if layer.name.endswith("_add")]
+    return {height // block.shape[1]: block for block in blocks}
+
+
 def _initializer():
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
@@ -73,6 +80,7 @@ def _residual(x, *, layer_scale, stochastic_depth, name):
     smoke=SMOKE,
     sample=_sample,
     preprocessing="imagenet",
+    features=_features,
 )
 def convnext(
     *,
