@@ -120,7 +120,7 @@ def test_xla_fault_is_seen(subject, monkeypatch):
     def skewed(**overrides):
         model = build(**overrides)
         calls.append(model)
-        if len(calls) == 3:  # The trained one, the eager step, the XLA step; then the nudged one.
+        if len(calls) == 3:  # The trained one, the eager step, the XLA step.
             model.optimizer.learning_rate = 0.0101
         return model
 
