@@ -38,6 +38,8 @@ def test_promises_hold(members):
 @pytest.mark.parametrize("name", catalog.list_models())
 def test_catalog_records_every_promise(name):
     """Kept, or not applicable with a reason, or a known failure with a reason."""
+    if plan.changed(name):
+        pytest.skip("its record is out of date: it is verified in full in this run")
     promises = catalog.info(name).get("measured", {}).get("promises", {})
     assert set(promises) == set(plan.PROMISES)
     silent = [p for p, outcome in promises.items() if outcome["status"] != "pass" and not outcome["reason"]]
@@ -46,6 +48,8 @@ def test_catalog_records_every_promise(name):
 
 @pytest.mark.parametrize("name", catalog.list_models())
 def test_published_parameter_count_was_met(name):
+    if plan.changed(name):
+        pytest.skip("its record is out of date: it is verified in full in this run")
     facts = catalog.info(name)
     outcome = facts["measured"]["promises"]["parameters"]
     if facts["params"] is None:

@@ -28,6 +28,8 @@ def batches(images, *, size, batch_size, training=False, augment=(), num_classes
     Example:
 
     >>> import numpy as np
+    >>> from kerazoo.data.images import Images
+    >>> from kerazoo.data.pipeline import batches
     >>> images = Images(np.zeros(4, "int32"), pixels=np.zeros((4, 8, 8, 3), "uint8"))
     >>> pixels, labels = next(iter(batches(images, size=(16, 16), batch_size=2)))
     >>> pixels.shape

@@ -25,10 +25,16 @@ class Journal(keras.callbacks.Callback):
 
     Example:
 
-    >>> journal = Journal("runs/a", configuration={"epochs": 3}, monitor="val_accuracy")
+    >>> import kerazoo, numpy as np
+    >>> from kerazoo.training.callbacks import Journal
+    >>> model = kerazoo.build("mlp", input_shape=(2, 2, 3), hidden=(4,))
+    >>> journal = Journal("runs/a", configuration={"epochs": 3}, monitor="loss", mode="min")
     >>> first = journal.restore(model)  # 0, or the number of epochs already done
-    >>> model.fit(data, epochs=3, initial_epoch=first, callbacks=[journal])
+    >>> images, labels = np.zeros((8, 2, 2, 3)), np.zeros(8)
+    >>> _ = model.fit(images, labels, epochs=3, initial_epoch=first, callbacks=[journal], verbose=0)
     >>> journal.load_best(model)
+    >>> len(journal.history)
+    3
     """
 
     def __init__(self, folder, *, configuration, monitor="val_accuracy", mode="max", patience=None):

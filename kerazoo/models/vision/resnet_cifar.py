@@ -40,9 +40,9 @@ def _sample(rng, batch):
 def _conv_bn(x, filters, *, stride=1, name):
     """(B, H, W, C) -> (B, ceil(H / stride), ceil(W / stride), filters), 3x3."""
     x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    x = layers.Conv2D(
-        filters, 3, strides=stride, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
-    )(x)
+    x = layers.Conv2D(filters, 3, strides=stride, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv")(
+        x
+    )
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 

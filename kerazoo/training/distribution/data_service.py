@@ -43,8 +43,8 @@ def distribute_dataset(dataset, data_service_address=None, *, batch_size=None, t
 
     Example:
 
-    >>> dataset = distribute_dataset(dataset, "data-host:5050", batch_size=256)
-    >>> model.fit(dataset, shuffle=False)
+    >>> dataset = distribute_dataset(dataset, "data-host:5050", batch_size=256)  # doctest: +SKIP
+    >>> model.fit(dataset, shuffle=False)  # doctest: +SKIP
     """
     import tensorflow as tf
 

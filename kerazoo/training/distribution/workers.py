@@ -36,8 +36,8 @@ def own_folder(folder):
 
     Example:
 
-    >>> backup = keras.callbacks.BackupAndRestore(own_folder("runs/a/backup"))
-    >>> model.fit(dataset, epochs=10, callbacks=[backup])
+    >>> backup = keras.callbacks.BackupAndRestore(own_folder("runs/a/backup"))  # doctest: +SKIP
+    >>> model.fit(dataset, epochs=10, callbacks=[backup])  # doctest: +SKIP
     """
     folder = Path(folder)
     if not _joined:
