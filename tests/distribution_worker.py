@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-faulthandler.dump_traceback_later(500, exit=True)  # Outlives no test, even where the test itself was killed.
+faulthandler.dump_traceback_later(1000, exit=True)  # Outlives no test, even where the test itself was killed.
 
 from kerazoo.training import distribution  # noqa: E402
 
@@ -41,7 +41,7 @@ def mlp(**arguments):
 
 def train(job):
     """Trains, with the callbacks of an application, and says what came out."""
-    with distribution.scope(job["strategy"], start_timeout=300):
+    with distribution.scope(job["strategy"], start_timeout=600):
         import keras
         import numpy as np
 

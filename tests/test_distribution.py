@@ -17,7 +17,7 @@ from kerazoo.training import distribution
 from kerazoo.training.distribution.cluster import EXAMPLE, Cluster
 
 WORKER = Path(__file__).with_name("distribution_worker.py")
-TIMEOUT = 400  # seconds, for what takes ten on an idle machine
+TIMEOUT = 900  # seconds, for what takes ten on an idle machine: starved ones have taken forty times that
 
 # The same sums of float32 gradients in another order: the last bits differ, by about 1e-7 after twelve steps.
 TOLERANCE = 1e-5
