@@ -53,7 +53,11 @@ def long_table(models) -> str:
     for name, facts in sorted(models.items()):
         promises = facts.get("measured", {}).get("promises", {})
         count = promises.get("parameters", {}).get("value")
-        cells = [f"`{name}`", f"{count:,}" if count else "by choice", ", ".join(facts["weights"]) or "-"]
+        cells = [
+            f"`{name}`",
+            f"{count:,}" if count else "by choice" if facts["params"] is None else "-",
+            ", ".join(facts["weights"]) or "-",
+        ]
         for needed in COLUMNS.values():
             outcomes = [promises[p]["status"] for p in needed if p in promises]
             worst = next((s for s in ("fail", "n/a", "pass") if s in outcomes), None)
