@@ -37,7 +37,7 @@ WORTH = 1.05
 CALIBRATION_SAMPLES = 4
 
 
-def benchmark(name_or_model, *, batch=(1, 32), train=False, engines=None, seconds=1.0, rounds=5, build_arguments=None):
+def benchmark(name_or_model, *, batch=(1, 32), train=False, engines=None, seconds=3.0, rounds=5, build_arguments=None):
     """Measures latency and throughput of every way to run a model, and of its training step.
 
     Args:
@@ -52,7 +52,7 @@ def benchmark(name_or_model, *, batch=(1, 32), train=False, engines=None, second
 
     Returns:
         A JSON-able record: "model", "machine", "inference" (a row for each engine and batch, with
-        "median_ms", "p90_ms", "per_second", or "error"), "training" (rows with
+        "median_ms", "mean_ms", "p90_ms", "per_second" by the mean, or "error"), "training" (rows with
         "examples_per_second"), "engine_ranking" (serving engines in float32, fastest first at the
         smallest batch), "xla_speedup" and "xla_faster" ({"cpu": bool}: what jit_compile="auto" reads).
         `kerazoo.benchmarks.table(record)` renders it.
@@ -151,7 +151,7 @@ def _inference(model, batches, wanted, *, seconds, rounds):
                 row = {"engine": engine, "batch": size}
                 if engine in times:
                     row |= timing.summary(times[engine])
-                    row["per_second"] = round(1e3 * size / row["median_ms"], 1)
+                    row["per_second"] = round(1e3 * size / row["mean_ms"], 1)
                 else:
                     row["error"] = failed[engine]
                 rows.append(row)
@@ -248,7 +248,7 @@ def table(record) -> str:
         + (f" and {', '.join(facts['gpus'])}" if facts["gpus"] else "")
         + f", TensorFlow {facts['tensorflow']}, Keras {facts['keras']}"
     ]
-    predict = {row["batch"]: row.get("median_ms") for row in record["inference"] if row["engine"] == "predict"}
+    predict = {row["batch"]: row.get("mean_ms") for row in record["inference"] if row["engine"] == "predict"}
     rows = [("engine", "batch", "median ms", "p90 ms", "examples/s", "times predict")]
     for row in record["inference"]:
         head = (row["engine"], str(row["batch"]))
@@ -256,7 +256,7 @@ def table(record) -> str:
             rows.append((*head, "-", "-", "-", row["error"]))
             continue
         against = predict.get(row["batch"])
-        ratio = f"{against / row['median_ms']:.2f}" if against else "-"
+        ratio = f"{against / row['mean_ms']:.2f}" if against else "-"
         rows.append((*head, f"{row['median_ms']:.3g}", f"{row['p90_ms']:.3g}", f"{row['per_second']:.4g}", ratio))
     lines += ["", *_aligned(rows)]
     if record.get("training"):
@@ -285,7 +285,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--batch", default="1,32", help="batch sizes, with commas (default: %(default)s)")
     parser.add_argument("--train", action="store_true", help="measure training steps too, at the largest batch")
     parser.add_argument("--engines", help=f"with commas, some of: {', '.join(ENGINES)} (default: all)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="timed for each engine and batch size")
+    parser.add_argument("--seconds", type=float, default=3.0, help="timed for each engine and batch size")
     parser.add_argument("--json", action="store_true", help="print the record in place of the table")
     parser.add_argument(
         "--set",

@@ -27,23 +27,32 @@ from kerazoo.training import distribution
 TASK = "image_classification"
 MODELS = {"digits": "lenet5", "mnist": "lenet5", "fashion_mnist": "lenet5", "cifar10": "resnet20"}
 # What holds where the command line says nothing: the recipe of a data set and model, else DEFAULTS.
-DEFAULTS = {"epochs": 20, "batch_size": 64, "augment": "flip,crop", "weight_decay": None, "precision": "float32"}
+DEFAULTS = {
+    "epochs": 20,
+    "batch_size": 64,
+    "augment": "flip,crop",
+    "optimizer": "model",
+    "weight_decay": None,
+    "precision": "float32",
+}
 RECIPES = {
     ("digits", "lenet5"): {"epochs": 60, "batch_size": 32, "augment": "crop", "learning_rate": 3e-3},
     ("mnist", "lenet5"): {"epochs": 15, "batch_size": 128, "augment": "crop", "learning_rate": 3e-3},
     ("fashion_mnist", "lenet5"): {"epochs": 20, "batch_size": 128, "augment": "flip", "learning_rate": 3e-3},
-    # Half as large a batch, rate and decay as a first recipe, which ended at 85% on the validation split; the
-    # decay is decoupled and multiplied by the rate. bfloat16 trained 1.2 times as fast as float32.
+    # Muon learns faster than the paper's SGD: after two of four epochs 70% of the training images against 65%.
+    # bfloat16 trained 1.2 times as fast as float32.
     ("cifar10", "resnet20"): {
         "augment": "flip,shift",
         "batch_size": 64,
         "epochs": 15,
-        "learning_rate": 0.1,
+        "learning_rate": 0.02,
+        "optimizer": "muon",
         "precision": "mixed_bfloat16",
-        "weight_decay": 2e-3,
+        "weight_decay": 0.02,
     },
 }
 MIXING = {"mixup", "cutmix"}
+OPTIMIZERS = ("model", "muon")
 
 
 def parse_args(argv):
@@ -63,6 +72,7 @@ def parse_args(argv):
     training.add_argument("--weights", help="where to start: a tag from `kerazoo info MODEL`, or a file")
     training.add_argument("--epochs", type=int)
     training.add_argument("--batch-size", type=int)
+    training.add_argument("--optimizer", choices=OPTIMIZERS, help="the model's own (default), or Muon for its kernels")
     training.add_argument("--learning-rate", type=float, help="the peak of the one-cycle schedule")
     training.add_argument("--weight-decay", type=float, help="decoupled; biases and batch norms are left out")
     training.add_argument("--patience", type=int, help="epochs without a better validation loss, then it stops")
@@ -127,8 +137,12 @@ def build(arguments, classes, *, steps):
     """The compiled model, with a one-cycle schedule over `steps` optimizer steps."""
     import keras
 
+    from kerazoo.training.muon import ConvMuon
     from kerazoo.training.schedules import OneCycle
 
+    schedule = OneCycle(arguments.learning_rate, steps=steps)
+    decay = {} if arguments.weight_decay is None else {"weight_decay": arguments.weight_decay}
+    muon = arguments.optimizer == "muon"
     model = kerazoo.build(
         arguments.model,
         num_classes=classes,
@@ -136,12 +150,13 @@ def build(arguments, classes, *, steps):
         precision=arguments.precision,
         jit_compile={"auto": "auto", "true": True, "false": False}[arguments.jit_compile],
         steps_per_execution=arguments.steps_per_execution,
-        learning_rate=OneCycle(arguments.learning_rate, steps=steps),
+        optimizer=ConvMuon(schedule, **decay) if muon else None,
+        learning_rate=None if muon else schedule,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True) if MIXING & set(arguments.augment) else None,
         seed=arguments.seed,
         **_input_shape(arguments),
     )
-    if arguments.weight_decay is not None:
+    if decay and not muon:  # Muon leaves those variables out by itself.
         optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         optimizer.weight_decay = arguments.weight_decay
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
@@ -181,12 +196,22 @@ def train(arguments, data, folder):
         model = build(arguments, len(data.classes), steps=steps * arguments.epochs)
         first = journal.restore(model)
         # A resumed run shuffles by another seed: the order of the first epochs would otherwise come again.
-        training = batches(data.train, training=True, augment=arguments.augment, seed=arguments.seed + first, **options)
+        training = batches(
+            data.train,
+            training=True,
+            keep_remainder=bool(arguments.data_service),
+            augment=arguments.augment,
+            seed=arguments.seed + first,
+            **options,
+        )
         speed = throughput(training, seconds=1.0)
         print(f"Input pipeline: {speed:,.0f} images/s. Model: {model.name}, {model.count_params():,} parameters.")
         if arguments.strategy or arguments.data_service:
             training = distribution.distribute_dataset(
-                training, arguments.data_service, batch_size=arguments.batch_size
+                training,
+                arguments.data_service,
+                batch_size=arguments.batch_size,
+                drop_remainder=len(data.train) >= arguments.batch_size,
             )
         model.fit(
             training,
@@ -259,8 +284,9 @@ def judge(arguments, data, folder):
 
 def settings(arguments):
     """What decides the outcome of a training, in JSON types; a run is resumed only with the same."""
-    names = "dataset data limit size augment model weights epochs batch_size learning_rate weight_decay precision seed"
-    values = {name: getattr(arguments, name) for name in names.split()}
+    data = "dataset data limit size augment"
+    training = "model weights epochs batch_size optimizer learning_rate weight_decay precision seed"
+    values = {name: getattr(arguments, name) for name in f"{data} {training}".split()}
     return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from kerazoo.data.extras import need
 from kerazoo.registry import unknown_choice
 
 # Name -> what it does; the order is the order of application.
@@ -11,6 +12,7 @@ AUGMENTATIONS = {
     "crop": "pads by an eighth of the side with zeros and cuts a random window of the old size",
     "shift": "moves by up to a sixteenth of the side; the mirrored border fills the gap",
     "randaugment": "two random operations of colour and geometry (Cubuk et al., 2019), by keras.layers.RandAugment",
+    "gridmask": "blackens the squares of a turned grid (Chen et al., 2020), by keras_cv.layers.GridMask",
     "mixup": "blends two images and their labels (Zhang et al., 2017), by keras.layers.MixUp",
     "cutmix": "puts a window of one image in another and blends labels (Yun et al., 2019), by keras.layers.CutMix",
 }
@@ -31,6 +33,7 @@ def augmentation(names, *, num_classes=None, seed=0):
 
     Raises:
         ValueError: an unknown name, or mixing without `num_classes`.
+        ImportError: "gridmask" without keras-cv.
 
     Example:
 
@@ -46,6 +49,7 @@ def augmentation(names, *, num_classes=None, seed=0):
     if mixing and not num_classes:
         raise ValueError(f"{' and '.join(mixing)} need `num_classes`. Received: {num_classes!r}.")
     rand_augment = keras.layers.RandAugment(value_range=(0, 255), seed=seed) if "randaugment" in names else None
+    grid_mask = _keras_cv_grid_mask(seed) if "gridmask" in names else None
     mixers = [{"mixup": keras.layers.MixUp, "cutmix": keras.layers.CutMix}[name](seed=seed) for name in mixing]
 
     def change(pixels, labels, seed):
@@ -58,6 +62,8 @@ def augmentation(names, *, num_classes=None, seed=0):
         pixels = tf.cast(pixels, "float32")
         if rand_augment:
             pixels = rand_augment(pixels, training=True)
+        if grid_mask:
+            pixels = grid_mask(pixels, training=True)
         if mixers:
             batch = {"images": pixels, "labels": tf.one_hot(labels, num_classes)}
             if len(mixers) == 1:
@@ -74,6 +80,13 @@ def augmentation(names, *, num_classes=None, seed=0):
         return pixels, labels
 
     return change
+
+
+def _keras_cv_grid_mask(seed):
+    need("keras_cv")
+    import keras_cv
+
+    return keras_cv.layers.GridMask(seed=seed)
 
 
 def _flip(pixels, seed):

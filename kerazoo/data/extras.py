@@ -3,7 +3,14 @@
 from importlib.util import find_spec
 
 # Module -> the extra of kerazoo that brings it.
-EXTRAS = {"PIL": "apps", "sklearn": "apps", "matplotlib": "apps", "tensorflow_datasets": "apps", "tensorboard": "apps"}
+EXTRAS = {
+    "PIL": "apps",
+    "keras_cv": "cv",
+    "matplotlib": "apps",
+    "sklearn": "apps",
+    "tensorboard": "apps",
+    "tensorflow_datasets": "apps",
+}
 
 
 def need(module):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerazoo.data.augment import augmentation
 
 
-def batches(images, *, size, batch_size, training=False, augment=(), num_classes=None, seed=0):
+def batches(images, *, size, batch_size, training=False, keep_remainder=False, augment=(), num_classes=None, seed=0):
     """A `tf.data.Dataset` of (float32 pixels in [0, 255], labels).
 
     Args:
@@ -16,6 +16,7 @@ def batches(images, *, size, batch_size, training=False, augment=(), num_classes
         size: (H, W) of the model's input; other images are resized (bilinear, antialiased).
         batch_size: images in a batch; the last one may be smaller, in training it is left out.
         training: shuffle anew every epoch, and augment.
+        keep_remainder: keep it in training too; for a data service, whose workers each have a last batch.
         augment: names out of `kerazoo.data.augment.AUGMENTATIONS`, in their order.
         num_classes: makes labels one-hot; mixing augmentations need it.
         seed: of shuffling and augmentation.
@@ -37,7 +38,8 @@ def batches(images, *, size, batch_size, training=False, augment=(), num_classes
     """
     if not len(images):
         raise ValueError("A pipeline needs at least one image. Received: none.")
-    count, drop = len(images), training and len(images) >= batch_size
+    count = len(images)
+    drop = training and not keep_remainder and count >= batch_size
     order = tf.data.Dataset.range(count)
     if training:
         order = order.shuffle(count, seed=seed)

@@ -8,10 +8,14 @@ import json
 import os
 import re
 import runpy
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
+
+XLA_MARK = "_XlaMustCompile"
 
 
 def to_tflite(job):
@@ -63,13 +67,37 @@ def _tflite_ops(path):
 
 def to_onnx(job):
     """SavedModel -> .onnx, through tf2onnx's own command line."""
-    sys.argv = ["tf2onnx.convert", "--saved-model", job["saved_model"], "--output", job["output"]]
-    sys.argv += ["--signature_def", "serving_default", "--tag", "serve", "--opset", str(job["opset"])]
-    runpy.run_module("tf2onnx.convert", run_name="__main__")
+    with tempfile.TemporaryDirectory() as folder:
+        _write_inlinable(job["saved_model"], folder)
+        _tf2onnx(folder, job)
     import onnx
 
     graph = onnx.load(job["output"]).graph
     return {"ops": dict(sorted(collections.Counter(node.op_type for node in graph.node).items())), "float_ops": {}}
+
+
+def _write_inlinable(saved_model, folder):
+    """Copies a SavedModel without the marks that keep functions whole for XLA.
+
+    Keras compiles grouped convolutions by XLA on a CPU; a marked function is not inlined, and tf2onnx
+    knows no calls of functions.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    shutil.copytree(saved_model, folder, dirs_exist_ok=True)
+    file = Path(folder) / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for meta in saved.meta_graphs:
+        functions = meta.graph_def.library.function
+        for holder in [*functions, *meta.graph_def.node, *(node for one in functions for node in one.node_def)]:
+            holder.attr.pop(XLA_MARK, None)
+    file.write_bytes(saved.SerializeToString())
+
+
+def _tf2onnx(saved_model, job):
+    sys.argv = ["tf2onnx.convert", "--saved-model", saved_model, "--output", job["output"]]
+    sys.argv += ["--signature_def", "serving_default", "--tag", "serve", "--opset", str(job["opset"])]
+    runpy.run_module("tf2onnx.convert", run_name="__main__")
 
 
 def reason(error):

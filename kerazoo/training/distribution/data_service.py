@@ -13,7 +13,7 @@ _RULE = "`data_service_address` must be HOST:PORT of a running tf.data service d
 _START = "start one with `python -m kerazoo.training.distribution.serve_data dispatcher`"
 
 
-def distribute_dataset(dataset, data_service_address=None, *, batch_size=None, timeout=15.0):
+def distribute_dataset(dataset, data_service_address=None, *, batch_size=None, drop_remainder=False, timeout=15.0):
     """Prepares a dataset of global batches for training under the current strategy.
 
     Without an address, each worker of a multi-worker training takes its part of every batch (data
@@ -31,6 +31,7 @@ def distribute_dataset(dataset, data_service_address=None, *, batch_size=None, t
         data_service_address: "host:port" of the dispatcher, or None.
         batch_size: with an address, joins and cuts what arrives to this size: each service worker ends its
             share with a smaller batch. None leaves the batches as they come.
+        drop_remainder: with an address and `batch_size`, leave out the one smaller batch at the end.
         timeout: seconds to wait for the dispatcher, and for its first worker.
 
     Returns:
@@ -60,7 +61,7 @@ def distribute_dataset(dataset, data_service_address=None, *, batch_size=None, t
     job = from_chief(uuid.uuid4().hex.encode()).decode()
     dataset = dataset.apply(_service(tf, address, job))
     if batch_size is not None:
-        dataset = dataset.rebatch(batch_size)
+        dataset = dataset.rebatch(batch_size, drop_remainder=drop_remainder)
     options.experimental_distribute.auto_shard_policy = policies.OFF
     return dataset.with_options(options)
 
