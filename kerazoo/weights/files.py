@@ -10,6 +10,7 @@ import h5py
 
 # Bytes of a weights file inside a `.keras` archive that are still taken; a bound on what is unpacked.
 LARGEST = 16 * 2**30
+SUFFIXES = (".keras", ".h5")
 
 
 def load_file(model, path):
@@ -34,7 +35,7 @@ def load_file(model, path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be an existing weights file. Received: {str(path)!r}.")
-    if path.suffix not in (".keras", ".h5"):
+    if path.suffix not in SUFFIXES:
         raise ValueError(f"`path` must end in .keras or .weights.h5. Received: {str(path)!r}.")
     with tempfile.TemporaryDirectory() as folder:
         if path.suffix == ".keras":

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from kerazoo.registry import unknown_choice
-from kerazoo.weights.files import load_file
+from kerazoo.weights import files, torch_files
 
 FOLDER = Path(__file__).parent
 
@@ -17,6 +17,7 @@ def source(entry, wanted):
     Raises:
         ValueError: neither a tag of this entry nor a path of a known kind.
         FileNotFoundError: a path that is not there.
+        ImportError: a `.safetensors` file without the extra `kerazoo[torch]`.
     """
     if wanted is None:
         return Fresh()
@@ -26,7 +27,13 @@ def source(entry, wanted):
             return FromBuilder(wanted)
         return FromFile(FOLDER / facts["file"], preset=facts.get("arguments", {}), sha256=facts["sha256"])
     if isinstance(wanted, os.PathLike) or "." in str(wanted) or os.sep in str(wanted):
-        return FromFile(Path(wanted))
+        suffix = Path(wanted).suffix
+        if suffix in torch_files.SUFFIXES:
+            return FromTorch(entry, wanted)
+        if suffix in files.SUFFIXES:
+            return FromFile(Path(wanted))
+        choices = ", ".join((*files.SUFFIXES, *torch_files.SUFFIXES))
+        raise ValueError(f"`weights` must be a tag, or a file that ends in {choices}. Received: {str(wanted)!r}.")
     raise ValueError(unknown_choice(f"weights for {entry.name!r} (or a path)", wanted, entry.weights))
 
 
@@ -71,4 +78,18 @@ class FromFile(Fresh):
             received = hashlib.sha256(self.path.read_bytes()).hexdigest()
             if received != self.sha256:
                 raise ValueError(f"{self.path} must have sha256 {self.sha256}. Received: {received}.")
-        load_file(model, self.path)
+        files.load_file(model, self.path)
+
+
+class FromTorch(Fresh):
+    """A PyTorch state dict of the entry's family, read before the model is built."""
+
+    def __init__(self, entry, path):
+        from kerazoo.weights.torch import family
+
+        self.path, self.names, self.tensors = path, family(entry).names, torch_files.read_tensors(path)
+
+    def load_into(self, model):
+        from kerazoo.weights.torch import load_tensors
+
+        load_tensors(model, self.tensors, self.names, path=self.path)

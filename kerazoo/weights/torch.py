@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from keras import layers
 
-from kerazoo import catalog
 from kerazoo.registry import unknown_choice
 from kerazoo.weights import torch_names
 from kerazoo.weights.files import _heads
-from kerazoo.weights.torch_files import read_tensors
+from kerazoo.weights.torch_files import SUFFIXES
 
 
 def _depthwise(tensor):
@@ -42,7 +41,7 @@ IGNORED = ".num_batches_tracked"  # A counter that Keras's BatchNormalization ha
 
 
 def from_torch(name, path, **arguments):
-    """Builds a model and fills it from a torchvision or timm state dict; PyTorch is not needed.
+    """`kerazoo.build(name, weights=path)` for a torchvision or timm state dict; PyTorch is not needed.
 
     Every tensor of the file must be used once and every weight of the model filled, or nothing is
     loaded. Layers that make the outputs may be of another size than the file's: they keep their
@@ -69,19 +68,15 @@ def from_torch(name, path, **arguments):
     """
     from kerazoo.builder import build  # The builder imports this package.
 
-    if "weights" in arguments or "features_only" in arguments:
-        raise ValueError(f"`from_torch` brings the weights of a whole model. Received: {sorted(arguments)}.")
-    family = _family(catalog.entry(name))
-    tensors = read_tensors(path)
-    model = build(name, **arguments)
-    fresh = load_tensors(model, tensors, family.names, path=path)
-    if fresh:
-        warnings.warn(f"Layers of another size than the file's start fresh: {', '.join(fresh)}.", stacklevel=2)
-    return model
+    if "weights" in arguments:
+        raise ValueError(f"`from_torch` brings the weights, `path`. Received: weights={arguments['weights']!r} too.")
+    if Path(path).suffix not in SUFFIXES:
+        raise ValueError(f"`path` must end in one of {', '.join(SUFFIXES)}. Received: {str(path)!r}.")
+    return build(name, weights=Path(path), **arguments)
 
 
 def load_tensors(model, tensors, names, *, path) -> list:
-    """Fills `model` from {torch name: array} and returns the layers that start fresh.
+    """Fills `model` from {torch name: array} and returns the layers that start fresh, which a warning names.
 
     Args:
         model: a built `keras.Model`.
@@ -118,10 +113,12 @@ def load_tensors(model, tensors, names, *, path) -> list:
     for layer, variable, value in values:
         if layer not in fresh:
             variable.assign(value)
+    if fresh:
+        warnings.warn(f"Layers of another size than the file's start fresh: {', '.join(sorted(fresh))}.", stacklevel=2)
     return sorted(fresh)
 
 
-def _family(entry):
+def family(entry):
     """The module of names for an entry: called as the file that registers it."""
     choices = [module.name for module in pkgutil.iter_modules(torch_names.__path__)]
     family = entry.module.rpartition(".")[2]
