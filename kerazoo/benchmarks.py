@@ -297,7 +297,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--write-catalog",
         action="store_true",
-        help="record whether XLA pays, for this model and all of its file: what jit_compile='auto' then does",
+        help="record whether XLA pays, for this model's whole family: what jit_compile='auto' then does",
     )
 
 
@@ -327,7 +327,7 @@ def run(arguments) -> int:
 
 
 def _write_findings(name, record):
-    """Puts the findings on XLA into the catalog, for every model that the same file builds.
+    """Puts the findings on XLA into the catalog, for every model that is the same at smoke size: its family.
 
     Raises:
         ValueError: nothing was measured that tells.
@@ -335,15 +335,15 @@ def _write_findings(name, record):
     if not record["xla_faster"]:
         raise ValueError("--write-catalog needs the engines 'compiled' and 'xla', or --train. Received neither.")
     from kerazoo import catalog
-    from kerazoo.verification import writer
+    from kerazoo.verification import plan, writer
 
     measured = record["build_arguments"] | {"batches": sorted({row["batch"] for row in record["inference"]})}
     found = {
         "xla_faster": record["xla_faster"],
         "xla_speedup": record["xla_speedup"] | {"model": name, "at": measured},
     }
-    module = catalog.info(name)["module"]
-    writer.write(findings={n: found for n in catalog.list_models() if catalog.info(n)["module"] == module})
+    family = plan.group(name)
+    writer.write(findings={other: found for other in catalog.list_models() if plan.group(other) == family})
 
 
 def _assignment(text):
