@@ -91,6 +91,18 @@ def train(job):
         say(alone=alone, saved=keras.models.load_model(folder / "best.keras").evaluate(dataset(), verbose=0))
 
 
+def train_from_service(job):
+    """One of several trainers that share the batches of a data service."""
+    with distribution.scope("multi_worker", start_timeout=600):
+        import numpy as np
+
+        model = mlp()
+        data = distribution.distribute_dataset(dataset(), job["address"], batch_size=BATCH, drop_remainder=True)
+        losses = model.fit(data, epochs=EPOCHS, shuffle=False, verbose=0).history["loss"]
+    np.savez(job["output"], *model.get_weights())
+    say(losses=losses, steps=int(model.optimizer.iterations.numpy()))
+
+
 def mirrored(job):
     """Weights after a few steps on one device and on two, without and with batch normalisation."""
     import tensorflow as tf
@@ -155,4 +167,5 @@ def serve_and_fit(job):
 
 if __name__ == "__main__":
     job = json.loads(sys.argv[1])
-    {"train": train, "mirrored": mirrored, "serve_and_fit": serve_and_fit}[job["do"]](job)
+    jobs = {one.__name__: one for one in (train, train_from_service, mirrored, serve_and_fit)}
+    jobs[job["do"]](job)

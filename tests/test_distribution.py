@@ -67,19 +67,19 @@ def free_addresses(count):
 
 
 def start_cluster(start, folder, outputs, stops=(False, False)):
-    addresses = free_addresses(len(outputs))
+    job = {"do": "train", "strategy": "multi_worker", "folder": str(folder)}
+    return start_jobs(start, [job | {"output": str(output), "stops": stop} for output, stop in zip(outputs, stops)])
+
+
+def start_jobs(start, jobs):
+    """A process for each job, all of one cluster."""
+    addresses = free_addresses(len(jobs))
     return [
         start(
-            {
-                "do": "train",
-                "strategy": "multi_worker",
-                "folder": str(folder),
-                "output": str(output),
-                "stops": stops[index],
-            },
+            job,
             TF_CONFIG=json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}),
         )
-        for index, output in enumerate(outputs)
+        for index, job in enumerate(jobs)
     ]
 
 
@@ -150,6 +150,18 @@ def test_data_service_brings_every_example_once(start):
     assert said["sizes"] == [8] * 6 + [2]
     assert said["losses"][1] < said["losses"][0]
     assert "at least one worker" in said["without_worker"]
+
+
+def test_two_workers_share_a_data_service(start, tmp_path):
+    service = pytest.importorskip("tensorflow").data.experimental.service
+    dispatcher = service.DispatchServer()
+    address = dispatcher.target.partition("://")[2]
+    servers = [service.WorkerServer(service.WorkerConfig(dispatcher_address=address)) for _ in range(2)]
+    jobs = [{"do": "train_from_service", "address": address, "output": str(tmp_path / f"{i}.npz")} for i in range(2)]
+    one, two = map(facts, start_jobs(start, jobs))
+    assert_equal_weights(weights(tmp_path / "0.npz"), weights(tmp_path / "1.npz"))
+    assert one["steps"] == two["steps"] and one["losses"] == pytest.approx(two["losses"])
+    assert one["losses"][-1] < one["losses"][0] and len(servers) == 2
 
 
 def test_data_service_served_by_commands(start, tmp_path):

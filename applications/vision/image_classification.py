@@ -213,9 +213,12 @@ def train(arguments, data, folder):
                 batch_size=arguments.batch_size,
                 drop_remainder=len(data.train) >= arguments.batch_size,
             )
+        validation = batches(data.validation, **options)
+        if arguments.strategy:
+            validation = distribution.distribute_dataset(validation)
         model.fit(
             training,
-            validation_data=batches(data.validation, **options),
+            validation_data=validation,
             epochs=arguments.epochs,
             initial_epoch=first,
             callbacks=callbacks,
