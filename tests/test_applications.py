@@ -113,7 +113,7 @@ def stop_in_epoch(monkeypatch, error, *, epoch=1):
 
 
 def test_ctrl_c_saves_and_the_run_goes_on(monkeypatch, capsys):
-    argv = [*SMALL, "--epochs=3"]
+    argv = [*SMALL, "--epochs=3", "--optimizer=muon"]
     with monkeypatch.context() as stopped:
         stop_in_epoch(stopped, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
@@ -148,6 +148,7 @@ def test_a_full_disk_is_said_and_nothing_lost(monkeypatch):
         (["--data=nowhere"], FileNotFoundError, "nowhere"),
         (["--model=lenet6"], ValueError, "Did you mean"),
         (["--epochs=0"], ValueError, "`--epochs` must be at least 1"),
+        (["--label-smoothing=1"], ValueError, "`--label-smoothing` must be in"),
         (["--augment=flop"], ValueError, "Did you mean 'flip'"),
         (["--resume"], FileNotFoundError, "no run to go on with"),
     ],
@@ -158,7 +159,7 @@ def test_what_a_user_gets_wrong(argv, error, message):
 
 
 def test_mixing_augmentations_and_json(capsys):
-    argv = [*SMALL, "--augment=crop,mixup,cutmix", "--json"]
+    argv = [*SMALL, "--augment=crop,mixup,cutmix", "--optimizer=muon", "--label-smoothing=0.1", "--json"]
     record = kerazoo.run("image_classification", argv)
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(record))
     assert record["settings"]["augment"] == ["crop", "mixup", "cutmix"]

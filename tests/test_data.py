@@ -466,6 +466,12 @@ def test_crop_takes_windows_of_the_padded_image():
     assert got <= windows and len(got) == 9
 
 
+def test_gridmask_needs_keras_cv(monkeypatch):
+    monkeypatch.setattr("kerazoo.data.extras.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r'keras_cv is needed.*pip install "kerazoo\[cv\]"'):
+        augmentation(["gridmask"])
+
+
 def test_mixing_needs_the_number_of_classes():
     with pytest.raises(ValueError, match="num_classes"):
         augmentation(["mixup"])

@@ -33,6 +33,7 @@ DEFAULTS = {
     "augment": "flip,crop",
     "optimizer": "model",
     "weight_decay": None,
+    "label_smoothing": 0.0,
     "precision": "float32",
 }
 RECIPES = {
@@ -75,6 +76,7 @@ def parse_args(argv):
     training.add_argument("--optimizer", choices=OPTIMIZERS, help="the model's own (default), or Muon for its kernels")
     training.add_argument("--learning-rate", type=float, help="the peak of the one-cycle schedule")
     training.add_argument("--weight-decay", type=float, help="decoupled; biases and batch norms are left out")
+    training.add_argument("--label-smoothing", type=float, help="share of the target that all classes divide")
     training.add_argument("--patience", type=int, help="epochs without a better validation loss, then it stops")
     training.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"))
     training.add_argument("--jit-compile", choices=("auto", "true", "false"), default="auto")
@@ -106,6 +108,8 @@ def settle(arguments):
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise ValueError(f"`--{name.replace('_', '-')}` must be at least 1. Received: {value}.")
+    if not 0 <= arguments.label_smoothing < 1:
+        raise ValueError(f"`--label-smoothing` must be in [0, 1). Received: {arguments.label_smoothing}.")
     arguments.augment = [] if arguments.augment == "none" else arguments.augment.split(",")
     side = arguments.image_size
     arguments.size = [side, side] if side else list(facts["arguments"]["input_shape"][:2])
@@ -135,8 +139,6 @@ def load(arguments):
 
 def build(arguments, classes, *, steps):
     """The compiled model, with a one-cycle schedule over `steps` optimizer steps."""
-    import keras
-
     from kerazoo.training.muon import ConvMuon
     from kerazoo.training.schedules import OneCycle
 
@@ -152,7 +154,7 @@ def build(arguments, classes, *, steps):
         steps_per_execution=arguments.steps_per_execution,
         optimizer=ConvMuon(schedule, **decay) if muon else None,
         learning_rate=None if muon else schedule,
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True) if MIXING & set(arguments.augment) else None,
+        loss=_loss(arguments),
         seed=arguments.seed,
         **_input_shape(arguments),
     )
@@ -161,6 +163,19 @@ def build(arguments, classes, *, steps):
         optimizer.weight_decay = arguments.weight_decay
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return model
+
+
+def _soft_labels(arguments):
+    return bool(MIXING & set(arguments.augment) or arguments.label_smoothing)
+
+
+def _loss(arguments):
+    """None is the model's own, on integer labels."""
+    import keras
+
+    if not _soft_labels(arguments):
+        return None
+    return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=arguments.label_smoothing)
 
 
 def train(arguments, data, folder):
@@ -187,7 +202,7 @@ def train(arguments, data, folder):
     options = {
         "size": arguments.size,
         "batch_size": arguments.batch_size,
-        "num_classes": len(data.classes) if MIXING & set(arguments.augment) else None,
+        "num_classes": len(data.classes) if _soft_labels(arguments) else None,
     }
     callbacks = [journal]
     if find_spec("tensorboard") and distribution.is_chief():
@@ -288,7 +303,7 @@ def judge(arguments, data, folder):
 def settings(arguments):
     """What decides the outcome of a training, in JSON types; a run is resumed only with the same."""
     data = "dataset data limit size augment"
-    training = "model weights epochs batch_size optimizer learning_rate weight_decay precision seed"
+    training = "model weights epochs batch_size optimizer learning_rate weight_decay label_smoothing precision seed"
     values = {name: getattr(arguments, name) for name in f"{data} {training}".split()}
     return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
