@@ -234,8 +234,9 @@ def _findings(record) -> dict:
     if {True, False} <= set(best):
         speedup["train"] = round(best[True] / best[False], 3)
     findings = {"engine_ranking": sorted(serving, key=serving.get), "xla_speedup": speedup, "xla_faster": {}}
-    if speedup:
-        deciding = speedup.get("train", list(speedup.values())[-1])
+    # Compiling is decided for training and inference at once: inference alone can only speak against it.
+    deciding = speedup.get("train", min(speedup.values(), default=WORTH))
+    if "train" in speedup or deciding < WORTH:
         findings["xla_faster"] = {record["machine"]["device"]: deciding >= WORTH}
     return findings
 
@@ -332,7 +333,7 @@ def _write_findings(name, record):
     Raises:
         ValueError: nothing was measured that tells.
     """
-    if not record["xla_faster"]:
+    if not record["xla_speedup"]:
         raise ValueError("--write-catalog needs the engines 'compiled' and 'xla', or --train. Received neither.")
     from kerazoo import catalog
     from kerazoo.verification import plan, writer
