@@ -70,9 +70,7 @@ def to_onnx(job):
     with tempfile.TemporaryDirectory() as folder:
         _write_inlinable(job["saved_model"], folder)
         _tf2onnx(folder, job)
-    import onnx
-
-    graph = onnx.load(job["output"]).graph
+    graph = _write_without_erfc(job["output"])
     return {"ops": dict(sorted(collections.Counter(node.op_type for node in graph.node).items())), "float_ops": {}}
 
 
@@ -98,6 +96,30 @@ def _tf2onnx(saved_model, job):
     sys.argv = ["tf2onnx.convert", "--saved-model", saved_model, "--output", job["output"]]
     sys.argv += ["--signature_def", "serving_default", "--tag", "serve", "--opset", str(job["opset"])]
     runpy.run_module("tf2onnx.convert", run_name="__main__")
+
+
+def _write_without_erfc(path):
+    """Writes erfc, which Keras's exact GELU uses and ONNX lacks, as 1 - erf; returns the graph."""
+    import onnx
+
+    model = onnx.load(path)
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    for node in nodes:
+        if node.op_type != "Erfc":
+            model.graph.node.append(node)
+            continue
+        one, erf = f"{node.output[0]}/one", f"{node.output[0]}/erf"
+        value = onnx.helper.make_tensor(one, onnx.TensorProto.FLOAT, (), [1.0])
+        model.graph.node.extend(
+            [
+                onnx.helper.make_node("Constant", [], [one], value=value),
+                onnx.helper.make_node("Erf", list(node.input), [erf]),
+                onnx.helper.make_node("Sub", [one, erf], list(node.output)),
+            ]
+        )
+    onnx.save(model, path)
+    return model.graph
 
 
 def reason(error):
