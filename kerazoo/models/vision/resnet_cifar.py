@@ -14,11 +14,11 @@ from kerazoo.registry import register
 # Trained here; the card says how, and what the score falls short of.
 CIFAR10 = {
     "file": "resnet20_cifar10.weights.h5",
-    "sha256": "f9aee09ba4cf254dd9760da098e3f0378a217c46d4e97cb6d9fd63dc0b3c75d6",
+    "sha256": "d5ee464c9e2a81f5cd1f654e7faed85e63a43c477d8f440068fd15bc1c850d40",
     "card": "resnet20_cifar10.md",
     "arguments": {"num_classes": 10},
     "labels": ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
-    "accuracy": 0.8718,
+    "accuracy": 0.8762,
 }
 # `params`: trainable parameters with option A and 10 classes. The paper's table rounds them to
 # 0.27M, 0.46M, 0.66M, 0.85M and 1.7M.
