@@ -280,3 +280,15 @@ def test_missing_onnx_names_the_install_line(tmp_path, monkeypatch):
     monkeypatch.setattr(onnx, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'pip install "kerazoo\[onnx\]"'):
         kerazoo.export(small_classifier(), tmp_path, formats="onnx")
+
+
+def test_onnx_of_grouped_convolution_and_exact_gelu(tmp_path):
+    """Keras compiles the first by XLA on a CPU; ONNX has no erfc, which the second uses."""
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnxruntime")
+    image = keras.Input((8, 8, 4), name="image")
+    x = keras.layers.Conv2D(4, 3, groups=4, padding="same")(image)
+    x = keras.ops.gelu(x, approximate=False)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x), name="grouped")
+    (file,) = kerazoo.export(model, tmp_path, formats=("onnx",)).files
+    assert file.max_relative_error < 1e-4 and "Erfc" not in file.ops

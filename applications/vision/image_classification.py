@@ -67,7 +67,7 @@ def parse_args(argv):
     source.add_argument("--dataset", help="digits (default), cifar10, mnist, fashion_mnist or tfds:<name>")
     source.add_argument("--data", type=Path, metavar="FOLDER", help="class/image.jpg, or train|validation|test around")
     data.add_argument("--limit", type=int, help="images of each split at most, for a first look")
-    data.add_argument("--augment", help="with commas, of flip, crop, shift, randaugment, gridmask, mixup, cutmix")
+    data.add_argument("--augment", help="none, or of flip, crop, shift, randaugment, gridmask, mixup, cutmix")
     data.add_argument("--image-size", type=int, help="side of the model's input; by default the model's own")
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", help=f"one of `kerazoo list --task {TASK}`")

@@ -50,14 +50,13 @@ class ConvMuon(keras.optimizers.Muon):
             self.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
         super().build(variables)
 
-    # Keras's optimizer asks these two of itself; kerazoo's bounds on Keras's version keep them.
+    # Keras's optimizer asks itself these two; kerazoo's bounds on Keras's version keep them.
     def _should_use_adamw(self, variable):
         return len(variable.shape) < 2 or any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
 
     def _muon_update_step(self, gradient, variable, lr, m):
         self.assign(m, m * self.momentum + gradient)
         direction = gradient + self.momentum * m if self.nesterov else m
-        rows, columns = math.prod(variable.shape[:-1]), variable.shape[-1]
-        update = self.zeropower_via_newtonschulz5(ops.reshape(direction, (rows, columns)), self.ns_steps)
-        scale = lr * (0.2 * math.sqrt(max(rows, columns)))
-        self.assign_sub(variable, scale * ops.reshape(update, variable.shape))
+        matrix = ops.reshape(direction, (math.prod(variable.shape[:-1]), variable.shape[-1]))
+        update = self.lr_adjust(lr * self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
+        self.assign_sub(variable, ops.reshape(update, variable.shape))
