@@ -8,6 +8,7 @@ single images, more often the deeper they are.
 import keras
 from keras import layers
 
+from kerazoo.layers.batch_normalization import BatchNormalization
 from kerazoo.layers.pixels import normalize
 from kerazoo.models.features import last_match_of_each_stride
 from kerazoo.registry import register
@@ -70,7 +71,7 @@ def _conv_bn(x, filters, kernel, *, stride=1, depthwise=False, activation=True, 
         x = layers.DepthwiseConv2D(kernel, depthwise_initializer=initializer, **settings)(x)
     else:
         x = layers.Conv2D(filters, kernel, kernel_initializer=initializer, **settings)(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-3, name=f"{name}_bn")(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.Activation("silu", name=f"{name}_silu")(x) if activation else x
 
 

@@ -7,6 +7,7 @@ normalised by ImageNet's mean and deviation. Trained with momentum SGD instead o
 import keras
 from keras import layers
 
+from kerazoo.layers.batch_normalization import BatchNormalization
 from kerazoo.layers.pixels import normalize
 from kerazoo.models.features import last_match_of_each_stride
 from kerazoo.registry import register
@@ -44,7 +45,7 @@ def _conv_bn(x, filters, kernel, *, stride=1, depthwise=False, relu=True, name):
         x = layers.DepthwiseConv2D(kernel, depthwise_initializer=initializer, **settings)(x)
     else:
         x = layers.Conv2D(filters, kernel, kernel_initializer=initializer, **settings)(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x) if relu else x
 
 

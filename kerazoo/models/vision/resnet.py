@@ -8,6 +8,7 @@ https://arxiv.org/abs/1706.02677). Channels are normalised by ImageNet's mean an
 import keras
 from keras import layers
 
+from kerazoo.layers.batch_normalization import BatchNormalization
 from kerazoo.layers.pixels import normalize
 from kerazoo.registry import register
 
@@ -36,7 +37,7 @@ def _conv_bn(x, filters, kernel, *, stride=1, gamma="ones", relu=True, name):
     x = layers.Conv2D(
         filters, kernel, strides=stride, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=gamma, name=f"{name}_bn")(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=gamma, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 

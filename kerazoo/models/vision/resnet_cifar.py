@@ -8,6 +8,7 @@ a fixed mean and deviation instead of subtracting the per-pixel mean.
 import keras
 from keras import layers
 
+from kerazoo.layers.batch_normalization import BatchNormalization
 from kerazoo.layers.pixels import normalize
 from kerazoo.registry import register
 
@@ -43,7 +44,7 @@ def _conv_bn(x, filters, *, stride=1, name):
     x = layers.Conv2D(filters, 3, strides=stride, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv")(
         x
     )
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def _residual(x, filters, *, stride, name):

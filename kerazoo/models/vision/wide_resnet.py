@@ -10,6 +10,7 @@ instead of through it, at the rate that in the long run takes as much away.
 import keras
 from keras import layers
 
+from kerazoo.layers.batch_normalization import BatchNormalization
 from kerazoo.layers.pixels import normalize
 from kerazoo.registry import register
 
@@ -25,7 +26,7 @@ def _sample(rng, batch):
 
 
 def _bn_relu(x, *, name):
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
