@@ -199,7 +199,7 @@ def test_tfds_without_network_fails_at_once(tmp_path, monkeypatch):
 
 
 def test_missing_extra_names_the_line(monkeypatch):
-    from kerazoo.data import extras
+    from kerazoo import extras
 
     monkeypatch.setattr(extras, "find_spec", lambda module: None)
     with pytest.raises(ImportError, match=r'pip install "kerazoo\[apps\]"'):
@@ -467,7 +467,7 @@ def test_crop_takes_windows_of_the_padded_image():
 
 
 def test_gridmask_needs_keras_cv(monkeypatch):
-    monkeypatch.setattr("kerazoo.data.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("kerazoo.extras.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'keras_cv is needed.*pip install "kerazoo\[cv\]"'):
         augmentation(["gridmask"])
 

@@ -11,14 +11,15 @@ PACKAGE = ROOT / "kerazoo"
 # Part of the package -> the parts of kerazoo it may import (itself always).
 ALLOWED = {
     "registry": set(),
+    "extras": set(),
     "layers": {"registry"},
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
-    "models": {"layers", "losses", "metrics", "registry", "training", "weights"},
+    "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
     "exporters": {"engines", "quiet", "registry"},
     "engines": {"quiet", "registry"},
-    "evaluate": {"data", "quiet", "registry"},
-    "data": {"__version__", "quiet", "registry"},
+    "evaluate": {"data", "extras", "quiet", "registry"},
+    "data": {"__version__", "extras", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 # The file says why in its first comment.

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerazoo.data.extras import need
+from kerazoo.extras import need
 from kerazoo.registry import unknown_choice
 
 # Name -> what it does; the order is the order of application.

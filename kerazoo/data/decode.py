@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from kerazoo.data.extras import need
+from kerazoo.extras import need
 
 # Pixels of the largest image that is decoded: 64 million, 192 MB as RGB.
 LARGEST = 64_000_000

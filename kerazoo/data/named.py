@@ -8,11 +8,11 @@ import numpy as np
 from kerazoo.data.archives import read_zip
 from kerazoo.data.decode import SUFFIXES, decode_all
 from kerazoo.data.download import checksum, download
-from kerazoo.data.extras import need
 from kerazoo.data.idx import read_idx
 from kerazoo.data.images import ImageData, Images
 from kerazoo.data.locate import data_folder
 from kerazoo.data.splits import draw_missing
+from kerazoo.extras import need
 from kerazoo.registry import unknown_choice
 
 

@@ -5,11 +5,11 @@ import urllib.request
 
 import numpy as np
 
-from kerazoo.data.extras import need
 from kerazoo.data.images import ImageData, Images
 from kerazoo.data.locate import data_folder
 from kerazoo.data.memory import available, fits
 from kerazoo.data.splits import draw_missing
+from kerazoo.extras import need
 
 
 def from_tfds(name, *, size=None, seed=0):

@@ -5,9 +5,9 @@ import warnings
 
 import numpy as np
 
-from kerazoo.data.extras import need
 from kerazoo.data.pipeline import pixels_of
 from kerazoo.data.splits import stratified_sample
+from kerazoo.extras import need
 
 SIDE = 16  # Pixels of a baseline's image, each way; larger ones are averaged down to about that.
 LARGEST_MEAN = 20_000  # Training images for the class means.

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from kerazoo.data.extras import need
+from kerazoo.extras import need
 
 INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 BLUE, ORANGE, GREEN, RED = "#2563eb", "#ea8a0c", "#0f9d76", "#d64545"

@@ -30,9 +30,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
-        empty = tf.zeros(0)  # No statistics come in: the kernel takes the batch's.
+        channels, empty = inputs.shape[-1], tf.zeros(0)  # No statistics come in: the kernel takes the batch's.
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs, scale=self.gamma, offset=self.beta, mean=empty, variance=empty, epsilon=self.epsilon
+            x=inputs,
+            scale=self.gamma if self.scale else tf.ones(channels),
+            offset=self.beta if self.center else tf.zeros(channels),
+            mean=empty,
+            variance=empty,
+            epsilon=self.epsilon,
         )
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
@@ -43,8 +48,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
             keras.backend.backend() == "tensorflow"
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
-            and self.scale
-            and self.center
             and not self.renorm
             and not self.synchronized
             and keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float16", "bfloat16")

@@ -23,8 +23,8 @@ def source(entry, wanted):
         return Fresh()
     if isinstance(wanted, str) and wanted in entry.weights:
         facts = entry.weights[wanted]
-        if facts.get("from") == "keras.applications":
-            return FromBuilder(wanted)
+        if "from" in facts:
+            return FromBuilder(facts.get("preset", wanted))
         return FromFile(FOLDER / facts["file"], preset=facts.get("arguments", {}), sha256=facts["sha256"])
     if isinstance(wanted, os.PathLike) or "." in str(wanted) or os.sep in str(wanted):
         suffix = Path(wanted).suffix

@@ -19,6 +19,7 @@ from keras import layers
 
 from kerazoo.layers.pixels import normalize
 from kerazoo.models.features import last_match_of_each_stride
+from kerazoo.models.rebuild import fresh
 from kerazoo.registry import register, unknown_choice
 from kerazoo.weights.keras_files import CLASSES, PREPROCESSING_LAYERS, load_imagenet
 
@@ -208,31 +209,29 @@ def _rebuild(core, *, name):
     tail = core.layers[head:]
     counts = collections.Counter()
 
-    def fresh(operation):
+    def copy(operation):
         if isinstance(operation, keras.Sequential):
             return operation  # `call` puts its layers into the graph.
-        config = operation.get_config()
+        changes = {"dtype": "float32"} if operation in tail else {}
         base = re.sub(r"_\d+$", "", operation.name)
         if operation is tail[0]:
-            config["name"] = "logits"
+            changes["name"] = "logits"
         elif base.replace("_", "") == type(operation).__name__.lower():  # Keras named it, by a global count.
-            config["name"] = f"{base}_{counts[base]}" if counts[base] else base
+            changes["name"] = f"{base}_{counts[base]}" if counts[base] else base
             counts[base] += 1
-        if operation in tail:
-            config["dtype"] = "float32"
-        return type(operation).from_config(config)
+        return fresh(operation, **changes)
 
     def call(operation, *inputs, **arguments):
         if isinstance(operation, keras.Sequential):
             x = inputs[0]
             for layer in operation.layers:
-                x = fresh(layer)(x)
+                x = copy(layer)(x)
             return x
         if _does_nothing(operation):
             return inputs[0]
         return operation(*inputs, **arguments)
 
-    rebuilt = keras.models.clone_model(core, clone_function=fresh, call_function=call)
+    rebuilt = keras.models.clone_model(core, clone_function=copy, call_function=call)
     return keras.Model(rebuilt.inputs[0], rebuilt.outputs[0], name=name)
 
 

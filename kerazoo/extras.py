@@ -6,6 +6,7 @@ from importlib.util import find_spec
 EXTRAS = {
     "PIL": "apps",
     "keras_cv": "cv",
+    "keras_hub": "cv",
     "matplotlib": "apps",
     "sklearn": "apps",
     "tensorboard": "apps",
