@@ -8,7 +8,9 @@ EXTRAS = {
     "keras_cv": "cv",
     "keras_hub": "cv",
     "matplotlib": "apps",
+    "pandas": "apps",
     "sklearn": "apps",
+    "statsmodels": "apps",
     "tensorboard": "apps",
     "tensorflow_datasets": "apps",
 }

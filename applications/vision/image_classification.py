@@ -8,11 +8,6 @@ A run leaves `run.json` and `report.html` in its folder (--out), and the exporte
 saved_models/image_classification/<model>/<version>. The test split is looked at once, at the end.
 """
 
-import argparse
-import contextlib
-import errno
-import json
-import shlex
 import sys
 import time
 from importlib.util import find_spec
@@ -21,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
+from kerazoo.applications import running
 from kerazoo.quiet import import_tensorflow
 from kerazoo.training import distribution
 
@@ -35,6 +31,7 @@ DEFAULTS = {
     "weight_decay": None,
     "label_smoothing": 0.0,
     "precision": "float32",
+    "warm_up": 0.3,
 }
 RECIPES = {
     ("digits", "lenet5"): {"epochs": 60, "batch_size": 32, "augment": "crop", "learning_rate": 3e-3},
@@ -47,21 +44,25 @@ RECIPES = {
         "batch_size": 32,
         "epochs": 15,
         "label_smoothing": 0.1,
-        "learning_rate": 0.015,
+        "learning_rate": 0.012,
         "optimizer": "muon",
         "precision": "mixed_bfloat16",
+        "warm_up": 0.1,
         "weight_decay": 0.02,
     },
 }
 MIXING = {"mixup", "cutmix"}
 OPTIMIZERS = ("model", "muon")
+# What decides the outcome of a training; a run is resumed only with the same.
+SETTINGS = (
+    "dataset data limit size augment model weights epochs batch_size optimizer learning_rate warm_up weight_decay "
+    "label_smoothing precision seed"
+)
 
 
 def parse_args(argv):
     """The options; those that a recipe can decide are None until `settle`."""
-    parser = argparse.ArgumentParser(
-        prog=f"kerazoo run {TASK}", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = running.parser(TASK, __doc__)
     data = parser.add_argument_group("data")
     source = data.add_mutually_exclusive_group()
     source.add_argument("--dataset", help="digits (default), cifar10, mnist, fashion_mnist or tfds:<name>")
@@ -76,6 +77,7 @@ def parse_args(argv):
     training.add_argument("--batch-size", type=int)
     training.add_argument("--optimizer", choices=OPTIMIZERS, help="the model's own (default), or Muon for its kernels")
     training.add_argument("--learning-rate", type=float, help="the peak of the one-cycle schedule")
+    training.add_argument("--warm-up", type=float, help="share of the steps in which the rate climbs to its peak")
     training.add_argument("--weight-decay", type=float, help="decoupled; biases and batch norms are left out")
     training.add_argument("--label-smoothing", type=float, help="share of the target that all classes divide")
     training.add_argument("--patience", type=int, help="epochs without a better validation loss, then it stops")
@@ -84,11 +86,7 @@ def parse_args(argv):
     training.add_argument("--steps-per-execution", type=int)
     training.add_argument("--seed", type=int, default=0)
     distribution.add_arguments(parser)
-    output = parser.add_argument_group("output")
-    output.add_argument("--out", type=Path, help=f"the run's folder; default runs/{TASK}/<dataset>-<model>-<n>")
-    output.add_argument("--resume", action="store_true", help="go on with the run in --out, or with the latest one")
-    output.add_argument("--export", type=Path, help=f"default saved_models/{TASK}/<model>")
-    output.add_argument("--json", action="store_true", help="print the record alone")
+    running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
 
@@ -102,15 +100,12 @@ def settle(arguments):
         raise ValueError(f"`--model` must be one for {TASK}. Received: {arguments.model!r}, for {facts['task']}.")
     recipe = DEFAULTS | {"learning_rate": facts["arguments"].get("learning_rate")}
     recipe |= RECIPES.get((arguments.dataset, arguments.model), {})
-    for name, value in recipe.items():
-        if getattr(arguments, name) is None:
-            setattr(arguments, name, value)
-    for name in ("epochs", "batch_size", "limit", "image_size", "patience"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise ValueError(f"`--{name.replace('_', '-')}` must be at least 1. Received: {value}.")
+    running.fill_in(arguments, recipe)
+    running.check_positive(arguments, "epochs", "batch_size", "limit", "image_size", "patience")
     if not 0 <= arguments.label_smoothing < 1:
         raise ValueError(f"`--label-smoothing` must be in [0, 1). Received: {arguments.label_smoothing}.")
+    if not 0 < arguments.warm_up < 1:
+        raise ValueError(f"`--warm-up` must be between 0 and 1. Received: {arguments.warm_up}.")
     arguments.augment = [] if arguments.augment == "none" else arguments.augment.split(",")
     side = arguments.image_size
     arguments.size = [side, side] if side else list(facts["arguments"]["input_shape"][:2])
@@ -143,7 +138,7 @@ def build(arguments, classes, *, steps):
     from kerazoo.training.muon import ConvMuon
     from kerazoo.training.schedules import OneCycle
 
-    schedule = OneCycle(arguments.learning_rate, steps=steps)
+    schedule = OneCycle(arguments.learning_rate, steps=steps, warm_up=arguments.warm_up)
     decay = {} if arguments.weight_decay is None else {"weight_decay": arguments.weight_decay}
     muon = arguments.optimizer == "muon"
     model = kerazoo.build(
@@ -195,7 +190,7 @@ def train(arguments, data, folder):
     # By the loss: a small validation split has many epochs of one accuracy.
     journal = Journal(
         distribution.own_folder(folder),
-        configuration=settings(arguments),
+        configuration=running.settings(arguments, SETTINGS),
         monitor="val_loss",
         mode="min",
         patience=arguments.patience,
@@ -301,29 +296,9 @@ def judge(arguments, data, folder):
     return evaluations["keras"], exports
 
 
-def settings(arguments):
-    """What decides the outcome of a training, in JSON types; a run is resumed only with the same."""
-    data = "dataset data limit size augment"
-    training = "model weights epochs batch_size optimizer learning_rate weight_decay label_smoothing precision seed"
-    values = {name: getattr(arguments, name) for name in f"{data} {training}".split()}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
-
-
-def command(given, *extra):
-    """The command line that repeats a run."""
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
-    return shlex.join(["kerazoo", "run", TASK, *words, *extra])
-
-
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    start = time.perf_counter()
-    arguments = parse_args(argv)
-    with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
-        record = _run(arguments, start)
-    if arguments.json:
-        print(json.dumps(record, indent=1))
-    return record
+    return running.main(parse_args(argv), _run)
 
 
 def _run(arguments, start):
@@ -332,31 +307,18 @@ def _run(arguments, start):
     from kerazoo.data.pipeline import pixels_of
     from kerazoo.evaluate import classification_report
     from kerazoo.evaluate.baselines import image_baselines
-    from kerazoo.evaluate.runs import environment, run_folder, write_record
+    from kerazoo.evaluate.runs import environment, write_record
 
-    defaults = vars(parse_args([]))
-    given = {k: v for k, v in vars(arguments).items() if v != defaults[k] and k not in ("out", "resume", "json")}
+    given = running.given(arguments, parse_args([]))
     settle(arguments)
     name = arguments.dataset or arguments.data.resolve().name
-    stem = f"{name}-{arguments.model}"
-    folder = Path("runs") / TASK / stem
-    if distribution.is_chief():
-        folder = run_folder(folder.parent, stem, out=arguments.out, resume=arguments.resume)
-    again = command(given, "--resume", f"--out={folder}")
-    try:
+    folder = running.new_folder(TASK, f"{name}-{arguments.model}", arguments)
+    with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
         data = load(arguments)
         journal, speed = train(arguments, data, folder)
         if not distribution.is_chief():
             return {"task": TASK, "worker": "its chief has the record"}
         evaluation, exports = judge(arguments, data, folder)
-    except KeyboardInterrupt:
-        print(f"\nStopped. Every finished epoch is saved; go on with:\n  {again}")
-        raise
-    except OSError as error:
-        if error.errno != errno.ENOSPC and "No space left" not in str(error):
-            raise
-        message = f"The disk is full. Every finished epoch is saved; free some space and go on with: {again}"
-        raise OSError(errno.ENOSPC, message) from error
     seconds = [epoch["training_seconds"] for epoch in journal.history]
     seen = (
         len(data.train)
@@ -365,10 +327,10 @@ def _run(arguments, start):
     )
     record = {
         "task": TASK,
-        "command": command(given),
+        "command": running.command(TASK, given),
         "dataset": data.record() | {"limited": arguments.limit},
         "model": {"name": arguments.model, "input_size": arguments.size},
-        "settings": settings(arguments),
+        "settings": running.settings(arguments, SETTINGS),
         "training": {
             "epochs_run": len(journal.history),
             "best_epoch": journal.best_epoch + 1,

@@ -11,23 +11,25 @@ INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 BLUE, ORANGE, GREEN, RED = "#2563eb", "#ea8a0c", "#0f9d76", "#d64545"
 
 
-def learning_curves(history, *, best=None):
-    """Loss and accuracy of training and validation, epoch by epoch, as an SVG.
+def learning_curves(history, *, best=None, metric="accuracy", title="Accuracy"):
+    """Loss and a metric of training and validation, epoch by epoch, as an SVG.
 
     Args:
         history: a list with each epoch's {"loss", "val_loss", "accuracy", "val_accuracy"}.
         best: position of the epoch whose weights were kept.
+        metric: its name in `history`.
+        title: its name on the picture.
     """
     figure, axes = _figure(9.6, 3.3, columns=2)
     epochs = np.arange(1, len(history) + 1)
     marker = "o" if len(history) < 25 else None
-    for axis, metric, title in zip(axes, ("loss", "accuracy"), ("Loss", "Accuracy")):
-        for key, color, label in ((metric, BLUE, "training"), (f"val_{metric}", ORANGE, "validation")):
+    for axis, name, heading in zip(axes, ("loss", metric), ("Loss", title)):
+        for key, color, label in ((name, BLUE, "training"), (f"val_{name}", ORANGE, "validation")):
             values = [epoch.get(key, np.nan) for epoch in history]
             axis.plot(epochs, values, color=color, label=label, linewidth=2, marker=marker, markersize=4)
         if best is not None:
             axis.axvline(best + 1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-            value = history[best].get(f"val_{metric}")
+            value = history[best].get(f"val_{name}")
             axis.annotate(
                 f"kept: epoch {best + 1}" + ("" if value is None else f"\n{value:.3f}"),
                 (best + 1, 0.5),
@@ -39,11 +41,61 @@ def learning_curves(history, *, best=None):
                 color=MUTED,
                 fontsize=9,
             )
-        axis.set_title(title, loc="left", fontweight="bold", fontsize=11)
+        axis.set_title(heading, loc="left", fontweight="bold", fontsize=11)
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend(frameon=False, fontsize=9)
-    axes[1].set_ylim(top=min(1.02, axes[1].get_ylim()[1]))
+    if metric == "accuracy":
+        axes[1].set_ylim(top=min(1.02, axes[1].get_ylim()[1]))
+    return _svg(figure)
+
+
+def forecasts(rows, *, unit=""):
+    """Windows with their forecasts, one below the other, as an SVG.
+
+    Args:
+        rows: [(title, stamps, past, future, {name: forecast})]: datetime64 of past and future together, the
+            values (lookback,) and (horizon,), and the forecasts, the first drawn strongest.
+        unit: of the values.
+    """
+    figure, axes = _figure(9.6, 2.1 * len(rows), rows=len(rows))
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    colors = (ORANGE, GREEN, RED)
+    for axis, (title, stamps, past, future, answers) in zip(np.atleast_1d(axes), rows):
+        split = len(past)
+        axis.plot(stamps[:split], past, color=MUTED, linewidth=1.2)
+        axis.plot(stamps[split:], future, color=INK, linewidth=1.6, label="what came")
+        for (name, answer), color in zip(answers.items(), colors):
+            strong = color == colors[0]
+            axis.plot(stamps[split:], answer, color=color, linewidth=2 if strong else 1.2, label=shorten(name, 30))
+        axis.axvline(stamps[split], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        locator = AutoDateLocator(maxticks=7)
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        axis.set_title(shorten(title, 90), loc="left", fontweight="bold", fontsize=10)
+        axis.set_ylabel(unit)
+        axis.legend(frameon=False, fontsize=8, loc="upper left", ncols=1 + len(answers))
+    return _svg(figure)
+
+
+def lines(curves, *, x, y, highlight=()):
+    """Curves over 1, 2, 3, ... as an SVG.
+
+    Args:
+        curves: {name: (n,) values}.
+        x: what the axis counts.
+        y: what the values are.
+        highlight: names drawn in the strong colour.
+    """
+    figure, axis = _figure(9.6, 3.3)
+    others = iter((ORANGE, GREEN, RED, MUTED, INK))
+    for name, values in curves.items():
+        strong = name in highlight
+        color = BLUE if strong else next(others)
+        axis.plot(np.arange(1, len(values) + 1), values, color=color, linewidth=2.4 if strong else 1.4, label=name)
+    axis.set(xlabel=x, ylabel=y)
+    axis.legend(frameon=False, fontsize=9)
     return _svg(figure)
 
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from kerazoo.evaluate import charts
+from kerazoo.evaluate import charts, text
 from kerazoo.evaluate.report import Report
 
-FORMS = {"saved_model": "SavedModel", "tflite": "TFLite float32", "tflite_int8": "TFLite int8", "onnx": "ONNX"}
 SHOWN = 24  # Pictures on a contact sheet.
 
 
@@ -14,16 +13,16 @@ def summary(record):
     test = record["test"]
     scores = [(name, f"{score:.2%}", note) for name, score, note, _ in _scores(record)]
     files = [
-        (FORMS.get(e["form"], e["form"]), f"{e['accuracy']:.2%}", _size(e["bytes"]), _difference(e), _same(e))
+        (text.FORMS.get(e["form"], e["form"]), f"{e['accuracy']:.2%}", text.size(e["bytes"]), _difference(e), _same(e))
         for e in record["exports"]
     ]
     lines = [f"Accuracy on the {test['count']:,} test images of {record['dataset']['name']}:"]
-    lines += _columns(("", "accuracy", ""), scores)
+    lines += text.columns(("", "accuracy", ""), scores)
     if files:
         lines += ["", f"Exported to {record['exports'][0]['folder']}, measured again on the same images:"]
-        lines += _columns(("file", "accuracy", "size", "largest difference", "same answer"), files)
+        lines += text.columns(("file", "accuracy", "size", "largest difference", "same answer"), files)
     training = record["training"]
-    lines += ["", _speed(training), f"The whole run took {record['minutes']:.1f} minutes."]
+    lines += ["", text.speed(training, "images"), f"The whole run took {record['minutes']:.1f} minutes."]
     return "\n".join(lines)
 
 
@@ -81,7 +80,7 @@ def page(record, evaluation, *, pictures):
         )
     _sheets(report, evaluation, classes, pictures)
     _files(report, record)
-    with report.section("Speed", _speed(training)):
+    with report.section("Speed", text.speed(training, "images")):
         rows = [
             ("input pipeline alone", training["pipeline_images_per_second"]),
             ("training", training["images_per_second"]),
@@ -103,7 +102,9 @@ def _cards(record):
     cards.append((f"{test['calibration_error']:.1%}", "calibration error", "confidence against accuracy"))
     small = next((row for row in record["exports"] if row["form"] == "tflite_int8"), None)
     if small:
-        cards.append((f"{small['accuracy']:.1%}", f"as int8, {_size(small['bytes'])}", "accuracy of the smallest file"))
+        cards.append(
+            (f"{small['accuracy']:.1%}", f"as int8, {text.size(small['bytes'])}", "accuracy of the smallest file")
+        )
     return cards
 
 
@@ -164,11 +165,11 @@ def _files(report, record):
             ("file", "accuracy", "largest difference", "same answer", "size", "one image"),
             [
                 (
-                    FORMS.get(row["form"], row["form"]),
+                    text.FORMS.get(row["form"], row["form"]),
                     f"{row['accuracy']:.2%}",
                     _difference(row),
                     _same(row),
-                    _size(row["bytes"]),
+                    text.size(row["bytes"]),
                     "n/a" if row["latency_ms"] is None else f"{row['latency_ms']:.2f} ms",
                 )
                 for row in record["exports"]
@@ -195,7 +196,7 @@ def _provenance(report, record):
                 f"{dataset['train']:,} training, {dataset['validation']:,} validation, {dataset['test']:,} test",
             ),
         ]
-        rows += [(key.replace("_", " "), _setting(value)) for key, value in record["settings"].items()]
+        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
         rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
         report.table(("", ""), rows)
     if dataset["unreadable"]:
@@ -204,27 +205,8 @@ def _provenance(report, record):
             report.table(("file", "reason"), dataset["unreadable"][:200])
 
 
-def _setting(value):
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
-
-
-def _speed(training):
-    fed, trained = training["pipeline_images_per_second"], training["images_per_second"]
-    if fed >= 1.5 * trained:
-        verdict = "The input pipeline does not hold the model up"
-    else:
-        verdict = "The run is bound by its input pipeline"
-    return f"{verdict}: it alone gives {fed:,.0f} images/s, training takes {trained:,.0f}."
-
-
 def _percent(value):
     return "n/a" if value is None else f"{value:.1%}"
-
-
-def _size(count):
-    return f"{count / 1024:,.0f} KiB" if count < 2**20 else f"{count / 2**20:,.1f} MiB"
 
 
 def _difference(row):
@@ -233,19 +215,3 @@ def _difference(row):
 
 def _same(row):
     return f"{row['same_answers']:.2%}"
-
-
-def _columns(head, rows):
-    """Lines of a table; the first column stands to the left, figures to the right."""
-    table = [head, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-
-    def line(row):
-        cells = [row[0].ljust(widths[0])]
-        cells += [
-            cell.rjust(width) if i < len(row) - 1 or len(row) > 3 else cell
-            for i, (cell, width) in enumerate(zip(row[1:], widths[1:]), 1)
-        ]
-        return "  " + "  ".join(cells).rstrip()
-
-    return [line(row) for row in table if any(row)]

@@ -39,3 +39,43 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         return {"peak": self.peak, "steps": self.steps, "warm_up": self.warm_up}
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class HoldThenDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A constant rate for some epochs, then multiplied by a factor after each.
+
+    The schedules of the long-horizon forecasting papers: hold 2, factor 0.5 in Informer's code (Zhou et al., 2021)
+    and LTSF-Linear's, hold 3, factor 0.9 in PatchTST's.
+
+    Args:
+        rate: of the first epochs.
+        steps: optimizer steps of an epoch.
+        hold: epochs at `rate`.
+        factor: of the rate from one epoch to the next, above 0 and at most 1.
+
+    Raises:
+        ValueError: no steps, a negative hold, or a factor outside (0, 1].
+
+    Example:
+
+    >>> schedule = HoldThenDecay(0.1, steps=10, hold=2, factor=0.5)
+    >>> [round(float(schedule(step)), 4) for step in (0, 19, 20, 30)]
+    [0.1, 0.1, 0.05, 0.025]
+    """
+
+    def __init__(self, rate, *, steps, hold, factor):
+        super().__init__()
+        if steps < 1 or hold < 0 or not 0 < factor <= 1:
+            raise ValueError(
+                "`steps` must be at least 1, `hold` at least 0, `factor` in (0, 1]. "
+                f"Received: {steps!r}, {hold!r} and {factor!r}."
+            )
+        self.rate, self.steps, self.hold, self.factor = rate, steps, hold, factor
+
+    def __call__(self, step):
+        epoch = keras.ops.floor(keras.ops.cast(step, "float32") / self.steps)
+        return self.rate * self.factor ** keras.ops.maximum(epoch - self.hold + 1, 0.0)
+
+    def get_config(self):
+        return {"rate": self.rate, "steps": self.steps, "hold": self.hold, "factor": self.factor}

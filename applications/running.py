@@ -1,0 +1,105 @@
+"""What every application does alike: its options for output, its record, its way back after a stop."""
+
+import argparse
+import contextlib
+import errno
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from kerazoo.training import distribution
+
+OUTPUT = ("out", "resume", "json")
+
+
+def parser(task, doc):
+    """An empty parser of `kerazoo run <task>`."""
+    return argparse.ArgumentParser(
+        prog=f"kerazoo run {task}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def add_output(arguments, task):
+    """The options that say where results go."""
+    output = arguments.add_argument_group("output")
+    output.add_argument("--out", type=Path, help=f"the run's folder; default runs/{task}/<data>-<model>-<n>")
+    output.add_argument("--resume", action="store_true", help="go on with the run in --out, or with the latest one")
+    output.add_argument("--export", type=Path, help=f"default saved_models/{task}/<model>")
+    output.add_argument("--json", action="store_true", help="print the record alone")
+
+
+def given(arguments, defaults):
+    """{option: value} of what the command line says, but for where results go."""
+    defaults = vars(defaults)
+    return {k: v for k, v in vars(arguments).items() if v != defaults[k] and k not in OUTPUT}
+
+
+def fill_in(arguments, recipe):
+    """Gives every option that the command line leaves open its value of the recipe."""
+    for name, value in recipe.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+
+
+def check_positive(arguments, *names):
+    """Refuses counts below 1.
+
+    Raises:
+        ValueError: one of the options, where it is given, is below 1.
+    """
+    for name in names:
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise ValueError(f"`--{name.replace('_', '-')}` must be at least 1. Received: {value}.")
+
+
+def command(task, options, *extra):
+    """The command line that repeats a run."""
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    return shlex.join(["kerazoo", "run", task, *words, *extra])
+
+
+def settings(arguments, names):
+    """What decides the outcome of a training, in JSON types; a run is resumed only with the same."""
+    values = {name: getattr(arguments, name) for name in names.split()}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+def new_folder(task, stem, arguments):
+    """The run's folder; under several workers the chief makes it."""
+    from kerazoo.evaluate.runs import run_folder
+
+    if not distribution.is_chief():
+        return Path("runs") / task / stem
+    return run_folder(Path("runs") / task, stem, out=arguments.out, resume=arguments.resume)
+
+
+@contextlib.contextmanager
+def resumable(again):
+    """Says how to go on, by the command `again`, where a run is stopped or the disk is full."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nStopped. Every finished epoch is saved; go on with:\n  {again}")
+        raise
+    except OSError as error:
+        if error.errno != errno.ENOSPC and "No space left" not in str(error):
+            raise
+        message = f"The disk is full. Every finished epoch is saved; free some space and go on with: {again}"
+        raise OSError(errno.ENOSPC, message) from error
+
+
+def main(arguments, run):
+    """Calls `run(arguments, start)`; with --json nothing but its record is printed.
+
+    Returns:
+        The record.
+    """
+    start = time.perf_counter()
+    with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+        record = run(arguments, start)
+    if arguments.json:
+        print(json.dumps(record, indent=1))
+    return record

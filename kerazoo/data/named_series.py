@@ -1,0 +1,79 @@
+"""Named time series: from KERAZOO_DATA_DIR, an installed package, or the network, in that order."""
+
+import io
+
+from kerazoo.data.archives import read_zip
+from kerazoo.data.download import checksum, download
+from kerazoo.data.locate import data_folder
+from kerazoo.data.series import Series, read_series
+from kerazoo.registry import unknown_choice
+
+# Rows of the standard split: 12, 4 and 4 months of 30 days (Zhou et al., 2021; all papers since).
+ETT_HOURLY_SPLIT = (12 * 30 * 24, 4 * 30 * 24, 4 * 30 * 24)
+ETT_SIZE, ETT_SHA256 = 2_589_657, "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"
+ETT_ADDRESS = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh1.csv"
+
+
+def load_series(name):
+    """Loads a named series.
+
+    Args:
+        name: a key of `SERIES`.
+
+    Returns:
+        `(series, split)`: the `Series`, and the rows of its standard training, validation and test parts.
+
+    Raises:
+        ValueError: an unknown name, or a damaged file.
+        ConnectionError: the file is nowhere on this machine and cannot be fetched.
+        ImportError: without pandas.
+
+    Example:
+
+    >>> series, split = load_series("etth1")  # doctest: +SKIP
+    >>> series.values.shape, split  # doctest: +SKIP
+    ((17420, 7), (8640, 2880, 2880))
+    """
+    if name not in SERIES:
+        raise ValueError(unknown_choice("series", name, SERIES))
+    return SERIES[name]()
+
+
+def etth1():
+    """Hourly oil temperature and six loads of a power transformer, 2016 to 2018 (Zhou et al., 2021)."""
+    archive, file = data_folder() / "ett.zip", data_folder() / "etth1" / "ETTh1.csv"
+    if archive.is_file() and not file.is_file():
+        members = read_zip(archive, lambda name: name.endswith("/ETTh1.csv"))
+        if len(members) != 1:
+            raise ValueError(f"{archive} must have one member ETTh1.csv. Received: {sorted(members)}.")
+        source = io.StringIO(next(iter(members.values())).decode())
+    else:
+        source = download(ETT_ADDRESS, file, sha256=ETT_SHA256, size=ETT_SIZE)
+        if checksum(file) != ETT_SHA256:
+            raise ValueError(f"{file} must have sha256 {ETT_SHA256}. Received: {checksum(file)}.")
+    series = read_series(source, time="date", name="etth1")
+    facts = {
+        "source": "ETTh1.csv of https://github.com/zhouhaoyi/ETDataset",
+        "terms": "CC BY-ND 4.0",
+        "published": ETTH1_PUBLISHED,
+    }
+    return Series(**(vars(series) | facts)), ETT_HOURLY_SPLIT
+
+
+# Horizon -> (MSE, MAE) of standardised values, all seven channels, looking 336 hours back: PatchTST/42 and
+# DLinear in table 3 of Nie et al. (2023, https://arxiv.org/abs/2211.14730).
+ETTH1_PUBLISHED = {
+    "PatchTST/42, Nie et al. (2023)": {
+        96: (0.375, 0.399),
+        192: (0.414, 0.421),
+        336: (0.431, 0.436),
+        720: (0.449, 0.466),
+    },
+    "DLinear, Zeng et al. (2023)": {
+        96: (0.375, 0.399),
+        192: (0.405, 0.416),
+        336: (0.439, 0.443),
+        720: (0.472, 0.490),
+    },
+}
+SERIES = {"etth1": etth1}

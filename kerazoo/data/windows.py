@@ -1,0 +1,78 @@
+"""A series -> tf.data of (past, future) windows, cut batch by batch: the series is held once, windows never."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def window_starts(rows, *, lookback, horizon, first=0, last=None):
+    """First rows of all windows whose future lies in [first, last): int64, (N,).
+
+    The past may reach before `first`: a test window looks back into the validation rows, as a forecaster in
+    use would.
+
+    Args:
+        rows: of the series.
+        lookback: rows of the past in a window.
+        horizon: rows of the future.
+        first: the first row that may be forecast.
+        last: one past the last row that may be forecast; None is the series's end.
+
+    Raises:
+        ValueError: no window fits.
+
+    Example:
+
+    >>> window_starts(10, lookback=3, horizon=2).tolist()
+    [0, 1, 2, 3, 4, 5]
+    >>> window_starts(10, lookback=3, horizon=2, first=7).tolist()
+    [4, 5]
+    """
+    last = rows if last is None else last
+    if lookback < 1 or horizon < 1:
+        raise ValueError(f"`lookback` and `horizon` must be at least 1. Received: {lookback!r} and {horizon!r}.")
+    starts = np.arange(max(first - lookback, 0), last - lookback - horizon + 1, dtype="int64")
+    if not len(starts) or last > rows:
+        raise ValueError(
+            f"Rows {first} to {last} of {rows} must hold a window of {lookback} past and {horizon} future rows. "
+            "Received: too few rows."
+        )
+    return starts
+
+
+def windows(values, starts, *, lookback, horizon, batch_size, training=False, targets=None, seed=0):
+    """A `tf.data.Dataset` of (past, future) pairs.
+
+    Args:
+        values: (T, C), float32.
+        starts: first rows of the windows, as `window_starts` gives them.
+        lookback: rows of the past.
+        horizon: rows of the future.
+        batch_size: windows in a batch; the last one may be smaller, in training it is left out.
+        training: shuffle anew every epoch.
+        targets: positions of the channels to forecast; None is all.
+        seed: of the shuffling.
+
+    Shapes: past (B, lookback, C), future (B, horizon, C or len(targets)), float32.
+
+    Example:
+
+    >>> import numpy as np
+    >>> values = np.arange(10, dtype="float32")[:, None]
+    >>> past, future = next(iter(windows(values, [0, 5], lookback=3, horizon=2, batch_size=2)))
+    >>> past[1, :, 0].numpy().tolist(), future[1, :, 0].numpy().tolist()
+    ([5.0, 6.0, 7.0], [8.0, 9.0])
+    """
+    series, starts = tf.constant(np.asarray(values, "float32")), np.asarray(starts, "int64")
+    order = tf.data.Dataset.from_tensor_slices(starts)
+    if training:
+        order = order.shuffle(len(starts), seed=seed)
+    reach = tf.range(lookback + horizon, dtype="int64")
+
+    def cut(first):
+        rows = tf.gather(series, first[:, None] + reach)
+        rows.set_shape((None, lookback + horizon, series.shape[1]))
+        future = rows[:, lookback:]
+        return rows[:, :lookback], future if targets is None else tf.gather(future, targets, axis=-1)
+
+    drop = training and len(starts) >= batch_size
+    return order.batch(batch_size, drop_remainder=drop).map(cut, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,168 @@
+"""The report of a forecasting run: as a page with pictures, and as the lines that end it on a terminal."""
+
+from kerazoo.evaluate import charts, text
+from kerazoo.evaluate.report import Report
+
+
+def summary(record):
+    """What a newcomer wants to know: the errors beside what they have to beat, the files, their parity."""
+    test, series = record["test"], record["dataset"]
+    scores = [(name, f"{mse:.4f}", f"{mae:.4f}", note) for name, mse, mae, note, _ in _scores(record)]
+    files = [
+        (text.FORMS.get(e["form"], e["form"]), f"{e['mse']:.4f}", text.size(e["bytes"]), f"{e['difference']:.1e}")
+        for e in record["exports"]
+    ]
+    lines = [
+        f"Errors over {test['windows']:,} test windows of {series['name']}, {record['model']['horizon']} steps ahead, "
+        "in standard deviations of the training part:"
+    ]
+    lines += text.columns(("", "MSE", "MAE", ""), scores)
+    lines += [_verdict(record)]
+    if files:
+        lines += ["", f"Exported to {record['exports'][0]['folder']}, measured again on the same windows:"]
+        lines += text.columns(("file", "MSE", "size", "largest difference"), files)
+    lines += ["", text.speed(record["training"], "windows"), f"The whole run took {record['minutes']:.1f} minutes."]
+    return "\n".join(lines)
+
+
+def page(record, *, examples):
+    """The report as a `Report`, ready to be written.
+
+    Args:
+        record: as in `run.json`.
+        examples: rows for `charts.forecasts`.
+    """
+    series, test, training, model = record["dataset"], record["test"], record["training"], record["model"]
+    report = Report(
+        f"{model['name']} on {series['name']}",
+        f"Forecasting {model['horizon']} steps from {model['lookback']}, {len(series['columns'])} channels. "
+        f"{training['epochs_run']} epochs in {training['minutes']:.1f} minutes, judged once on {test['windows']:,} "
+        "test windows.",
+    )
+    report.cards(_cards(record))
+    if series["limited"]:
+        report.note(f"A first look: every part is limited to its first {series['limited']} windows. No score counts.")
+    scores = _scores(record)
+    with report.section(
+        "The error beside what it has to beat",
+        "Mean squared and absolute error of all channels and steps, each channel divided by its standard deviation "
+        f"over the training part. {_verdict(record)}",
+    ):
+        own = {name for name, _, _, _, strong in scores if strong}
+        bars = [(name, mse) for name, mse, _, _, _ in scores]
+        report.figures((charts.bars(bars, unit="{:.4f}", highlight=own), "mean squared errors as bars"))
+        report.table(
+            ("forecaster", "MSE", "MAE", ""),
+            [(name, f"{mse:.4f}", f"{mae:.4f}", note) for name, mse, mae, note, _ in scores],
+            strong=[i for i, row in enumerate(scores) if row[4]],
+        )
+    if record["few_origins"]:
+        rows = record["few_origins"]
+        lead = (
+            f"{rows['method']} is fitted anew to every window and channel, too slow for all of them: here are all "
+            f"forecasters on the same {rows['windows']} windows."
+        )
+        with report.section("Beside a classical method", lead):
+            table = [(row["name"], f"{row['mse']:.4f}", f"{row['mae']:.4f}") for row in rows["scores"]]
+            report.table(("forecaster", "MSE", "MAE"), table)
+    with report.section("Forecasts", "Test windows evenly spaced in time, not chosen; every channel in its own unit."):
+        report.figures((charts.forecasts(examples), "forecasts beside what came"))
+    with report.section("How the error grows", "Mean squared error of each step ahead."):
+        curves = {model["name"]: test["mse_by_step"]}
+        curves |= {row["name"]: row["mse_by_step"] for row in record["baselines"]}
+        report.figures(
+            (charts.lines(curves, x="steps ahead", y="mean squared error", highlight=(model["name"],)), "by step")
+        )
+    with report.section("Learning curves", "The weights of the marked epoch were kept; the test part played no role."):
+        picture = charts.learning_curves(
+            training["history"], best=training["best_epoch"] - 1, metric="mae", title="Mean absolute error"
+        )
+        report.figures((picture, "loss and mean absolute error by epoch"))
+    with report.section("Channel by channel"):
+        report.table(
+            ("channel", "MSE", "MAE"),
+            [(name, f"{row['mse']:.4f}", f"{row['mae']:.4f}") for name, row in test["by_channel"].items()],
+        )
+    _files(report, record)
+    with report.section("Speed", text.speed(training, "windows")):
+        rows = [("input pipeline alone", training["pipeline_windows_per_second"])]
+        rows.append(("training", training["windows_per_second"]))
+        report.figures((charts.bars(rows, unit="{:,.0f} windows/s", highlight=("training",)), "windows a second"))
+    _provenance(report, record)
+    return report
+
+
+def _cards(record):
+    test, best = record["test"], min(record["baselines"], key=lambda row: row["mse"])
+    cards = [
+        (f"{test['mse']:.3f}", "test MSE", f"MAE {test['mae']:.3f}"),
+        (f"{best['mse']:.3f}", "best naive forecast", best["name"]),
+    ]
+    published = [row for row in record["published"] if row["same_model"]]
+    if published:
+        cards.append((f"{published[0]['mse']:.3f}", "published MSE", published[0]["of"]))
+    cards.append(
+        (f"{record['training']['windows_per_second']:,.0f}", "training windows a second", record["model"]["name"])
+    )
+    return cards
+
+
+def _scores(record):
+    """[(name, MSE, MAE, note, whether it is this run's)], best first."""
+    rows = [(record["model"]["name"], record["test"]["mse"], record["test"]["mae"], "this run", True)]
+    rows += [(row["name"], row["mse"], row["mae"], "baseline", False) for row in record["baselines"]]
+    rows += [(row["of"], row["mse"], row["mae"], "published", False) for row in record["published"]]
+    return sorted(rows, key=lambda row: row[1])
+
+
+def _verdict(record):
+    """Who wins, in a sentence."""
+    best = min(record["baselines"], key=lambda row: row["mse"])
+    gain = 1 - record["test"]["mse"] / best["mse"]
+    if gain > 0:
+        return f"The network's squared error is {gain:.1%} below that of the best naive forecast ({best['name']})."
+    return f"The network does not beat the naive forecast: {best['name']} has a lower squared error by {-gain:.1%}."
+
+
+def _files(report, record):
+    if not record["exports"]:
+        return
+    lead = (
+        "Each file takes raw values and gives raw forecasts; it was loaded again and answered the same test windows. "
+        "The difference is from the Keras model's forecasts."
+    )
+    with report.section("Exported files", lead):
+        report.table(
+            ("file", "MSE", "largest difference", "size", "one window"),
+            [
+                (
+                    text.FORMS.get(row["form"], row["form"]),
+                    f"{row['mse']:.4f}",
+                    f"{row['difference']:.1e}",
+                    text.size(row["bytes"]),
+                    "n/a" if row["latency_ms"] is None else f"{row['latency_ms']:.2f} ms",
+                )
+                for row in record["exports"]
+            ],
+        )
+        model = record["model"]
+        report.code(
+            f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
+            f"forecast = model(past)  # (N, {model['lookback']}, {len(record['dataset']['columns'])}), raw values"
+        )
+
+
+def _provenance(report, record):
+    series = record["dataset"]
+    with report.section("Data, settings, versions"):
+        rows = [
+            ("command", record["command"]),
+            ("data", series["source"]),
+            ("terms", series["terms"]),
+            ("split", series["split"]),
+            ("rows", f"{series['rows']:,}, {series['first']} to {series['last']}, every {series['step_seconds']} s"),
+        ]
+        rows += [("note", note) for note in series["notes"]]
+        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
+        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
+        report.table(("", ""), rows)

@@ -1,0 +1,48 @@
+"""Figures and tables as words, alike on every report and terminal."""
+
+FORMS = {
+    "keras": "Keras",
+    "saved_model": "SavedModel",
+    "tflite": "TFLite float32",
+    "tflite_float16": "TFLite float16",
+    "tflite_int8": "TFLite int8",
+    "onnx": "ONNX",
+}
+
+
+def size(count):
+    """Bytes in KiB or MiB."""
+    return f"{count / 1024:,.0f} KiB" if count < 2**20 else f"{count / 2**20:,.1f} MiB"
+
+
+def setting(value):
+    """A value of a run's settings."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def columns(head, rows):
+    """Lines of a table; the first column stands to the left, figures to the right."""
+    table = [head, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+
+    def line(row):
+        cells = [row[0].ljust(widths[0])]
+        cells += [
+            cell.rjust(width) if i < len(row) - 1 or len(row) > 3 else cell
+            for i, (cell, width) in enumerate(zip(row[1:], widths[1:]), 1)
+        ]
+        return "  " + "  ".join(cells).rstrip()
+
+    return [line(row) for row in table if any(row)]
+
+
+def speed(training, unit):
+    """Whether the input pipeline holds the model up, with both figures."""
+    fed, trained = training[f"pipeline_{unit}_per_second"], training[f"{unit}_per_second"]
+    if fed >= 1.5 * trained:
+        verdict = "The input pipeline does not hold the model up"
+    else:
+        verdict = "The run is bound by its input pipeline"
+    return f"{verdict}: it alone gives {fed:,.0f} {unit}/s, training takes {trained:,.0f}."
