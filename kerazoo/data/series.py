@@ -162,6 +162,8 @@ def _parse_stamps(cells):
 def _is_number(cells):
     import pandas
 
+    if pandas.api.types.is_datetime64_any_dtype(cells):  # Parquet's own stamps.
+        return np.zeros(len(cells), bool)
     return pandas.to_numeric(cells, errors="coerce").notna()
 
 

@@ -1,0 +1,291 @@
+"""Forecasters: their layers, what the field expects of them, backtests that cannot look ahead, the application."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo import catalog
+from kerazoo.evaluate import forecasting
+from kerazoo.layers.moving_average import MovingAverage
+from kerazoo.layers.patches import Patches
+from kerazoo.layers.residual_attention import ResidualAttention
+from kerazoo.layers.reversible_normalization import ReversibleNormalization
+from kerazoo.training.schedules import HoldThenDecay
+
+FORECASTERS = kerazoo.list_models(task="forecasting")
+LAYERS = [MovingAverage(3), Patches(4, 2), ResidualAttention(2), ReversibleNormalization(affine=True)]
+
+
+def numpy(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def first(outputs):
+    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
+def smoke(name):
+    entry = catalog.entry(name)
+    model = kerazoo.build(name, seed=0, **entry.smoke)
+    rng = np.random.default_rng(0)
+    model.set_weights([w + rng.uniform(0.05, 0.1, w.shape) for w in model.get_weights()])
+    return model, entry.sample(rng, 4)[0]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
+def test_layers_are_saved_and_loaded_in_safe_mode(tmp_path, layer):
+    past = keras.Input((12, 4), name="past")
+    model = keras.Model(past, first(type(layer).from_config(layer.get_config())(past)))
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=weight.shape) for weight in model.get_weights()])
+    inputs = rng.normal(size=(3, 12, 4)).astype("float32")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(numpy(loaded(inputs)), numpy(model(inputs)))
+    assert np.ptp(numpy(model(inputs))) > 0
+
+
+def test_moving_average_is_the_mean_of_the_window_with_repeated_ends():
+    series = np.random.default_rng(0).normal(size=(2, 9, 3)).astype("float32")
+    padded = np.pad(series, ((0, 0), (2, 2), (0, 0)), mode="edge")
+    expected = np.stack([padded[:, i : i + 5].mean(axis=1) for i in range(9)], axis=1)
+    np.testing.assert_allclose(numpy(MovingAverage(5)(series)), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="must be odd"):
+        MovingAverage(4)
+
+
+def test_residual_attention_adds_the_scores_before():
+    rng = np.random.default_rng(0)
+    layer, x = ResidualAttention(2), rng.normal(size=(2, 5, 8)).astype("float32")
+    alone, scores = layer(x)
+    again, both = layer(x, scores)
+    np.testing.assert_allclose(numpy(both), 2 * numpy(scores), rtol=1e-5)
+    assert np.abs(numpy(again) - numpy(alone)).max() > 1e-4
+    query, key, value = (
+        numpy(getattr(layer, f"{part}_projection")(x)).reshape(2, 5, 2, 4).transpose(0, 2, 1, 3)
+        for part in ("query", "key", "value")
+    )
+    expected = query @ key.transpose(0, 1, 3, 2) / 2
+    np.testing.assert_allclose(numpy(scores), expected, atol=1e-5)
+    weights = np.exp(expected) / np.exp(expected).sum(-1, keepdims=True)
+    mixed = (weights @ value).transpose(0, 2, 1, 3).reshape(2, 5, 8)
+    np.testing.assert_allclose(numpy(alone), numpy(layer.output_projection(mixed)), atol=1e-5)
+    with pytest.raises(ValueError, match="`heads` must divide"):
+        ResidualAttention(3)(x)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_reversible_normalization_normalises_and_undoes_it(affine):
+    layer = ReversibleNormalization(affine=affine)
+    window = np.random.default_rng(0).normal(7, 3, (4, 20, 2)).astype("float32")
+    layer(window)
+    if affine:
+        layer.set_weights([np.array([2.0, -0.5]), np.array([0.3, 1.0])])
+    normalised, mean, deviation = layer(window)
+    np.testing.assert_allclose(numpy(layer(normalised, statistics=(mean, deviation))), window, atol=1e-4)
+    if not affine:
+        np.testing.assert_allclose(numpy(normalised).mean(axis=1), 0, atol=1e-5)
+        np.testing.assert_allclose(numpy(normalised).std(axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", FORECASTERS)
+def test_channels_are_forecast_by_themselves(name):
+    """Channel-independent models: another channel's past changes nothing, and the order of channels goes along."""
+    model, past = smoke(name)
+    forecast = numpy(model(past))
+    changed = past.copy()
+    changed[:, :, 0] += np.random.default_rng(1).normal(size=changed.shape[:2])
+    moved = np.abs(numpy(model(changed)) - forecast).max(axis=(0, 1))
+    assert moved[0] > 1e-3 and moved[1:].max() < 1e-5
+    np.testing.assert_allclose(numpy(model(past[:, :, ::-1])), forecast[:, :, ::-1], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["nlinear", "patchtst", "patchtst_small"])
+def test_the_level_of_the_past_is_the_level_of_the_forecast(name):
+    model, past = smoke(name)
+    np.testing.assert_allclose(numpy(model(past + 5)), numpy(model(past)) + 5, atol=2e-3)
+
+
+def test_individual_layers_are_a_layer_for_each_channel():
+    model = kerazoo.build("dlinear", lookback=24, horizon=8, channels=3, individual=True)
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == 3 * 2 * (24 * 8 + 8)
+    past = np.random.default_rng(0).normal(size=(2, 24, 1)).astype("float32").repeat(3, axis=2)
+    forecast = numpy(model(past))
+    assert np.abs(forecast[:, :, 0] - forecast[:, :, 1]).max() > 1e-3
+
+
+def test_dlinear_is_two_linear_layers_on_trend_and_rest():
+    model, past = smoke("dlinear")
+    trend = numpy(model.get_layer("trend")(past))
+    expected = 0
+    for part, series in (("seasonal", past - trend), ("trend", trend)):
+        kernel, bias = model.get_layer(f"{part}_linear").get_weights()
+        expected = expected + np.einsum("btc,th->bhc", series, kernel) + bias[:, None]
+    np.testing.assert_allclose(numpy(model(past)), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("dlinear", {"kind": "linear"}, "`kind` must be one of"),
+        ("dlinear", {"horizon": 0}, "`horizon` must be a positive integer"),
+        ("dlinear", {"window": 24}, "must be odd"),
+        ("patchtst", {"patch": 400}, "needs as many in the input"),
+        ("patchtst", {"heads": 5}, "`heads` must divide"),
+    ],
+)
+def test_clear_errors(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kerazoo.build(name, **arguments)
+
+
+def test_errors_by_step_and_channel():
+    truth = np.zeros((2, 3, 2))
+    forecast = np.zeros((2, 3, 2))
+    forecast[:, 1, 0] = 2.0
+    judged = forecasting.errors(forecast, truth)
+    assert judged.mse == pytest.approx(4 / 6) and judged.mae == pytest.approx(2 / 6)
+    assert judged.mse_by_step.tolist() == [0, 2, 0] and judged.mse_by_channel.tolist() == [4 / 3, 0]
+    assert judged.record(["a", "b"])["by_channel"]["b"] == {"mse": 0.0, "mae": 0.0}
+    with pytest.raises(ValueError, match="one shape"):
+        forecasting.errors(forecast, truth[:1])
+    with pytest.raises(ValueError, match="must be finite"):
+        forecasting.errors(forecast * np.nan, truth)
+
+
+def test_backtest_sees_the_past_alone():
+    values = np.random.default_rng(0).normal(size=(30, 2))
+    seen = []
+
+    def forecast(past):
+        seen.append(past.copy())
+        past[:] = 0  # A copy: the series stays.
+        return np.zeros((len(past), 3, 2))
+
+    before = values.copy()
+    _, truth = forecasting.backtest(forecast, values, [10, 20, 27], lookback=5, horizon=3, batch_size=2)
+    assert np.array_equal(values, before)
+    assert np.array_equal(np.concatenate(seen), np.stack([values[i - 5 : i] for i in (10, 20, 27)]))
+    assert np.array_equal(truth, np.stack([values[i : i + 3] for i in (10, 20, 27)]))
+    for origins in ([4], [28], []):
+        with pytest.raises(ValueError, match="Origins must lie from 5 to 27"):
+            forecasting.backtest(forecast, values, origins, lookback=5, horizon=3)
+    with pytest.raises(ValueError, match="A forecast must be"):
+        forecasting.backtest(lambda past: past, values, [10], lookback=5, horizon=3)
+
+
+def test_naive_forecasters():
+    past = np.arange(6.0).reshape(1, 6, 1)
+    assert forecasting.last_value(2)(past)[0, :, 0].tolist() == [5, 5]
+    assert forecasting.seasonal_naive(4, 3)(past)[0, :, 0].tolist() == [3, 4, 5, 3]
+    with pytest.raises(ValueError, match="A season of 7 rows"):
+        forecasting.seasonal_naive(4, 7)(past)
+
+
+def test_exponential_smoothing_follows_a_season():
+    pytest.importorskip("statsmodels")
+    time = np.arange(84)
+    past = np.stack([10 + np.sin(2 * np.pi * time / 12), np.full(84, 3.0)], axis=1)[None]
+    forecast = forecasting.exponential_smoothing(12, 12)(past)
+    np.testing.assert_allclose(forecast[0, :, 0], 10 + np.sin(2 * np.pi * (84 + np.arange(12)) / 12), atol=0.05)
+    assert forecast[0, :, 1].tolist() == [3.0] * 12
+
+
+def test_the_rate_is_held_and_then_falls():
+    schedule = HoldThenDecay(1.0, steps=4, hold=3, factor=0.9)
+    assert [round(float(schedule(4 * epoch)), 4) for epoch in range(6)] == [1, 1, 1, 0.9, 0.81, 0.729]
+    with pytest.raises(ValueError, match="`factor` in"):
+        HoldThenDecay(1.0, steps=4, hold=0, factor=1.5)
+
+
+# The application.
+
+
+@pytest.fixture
+def load_csv(tmp_path, monkeypatch):
+    """Fifteen days of hourly load, two channels, one gap; runs and exports go where the test is over with them."""
+    for needed in ("pandas", "matplotlib", "ai_edge_litert"):
+        pytest.importorskip(needed)
+    monkeypatch.chdir(tmp_path)
+    stamps = np.datetime64("2024-01-01T00:00:00") + np.arange(360) * np.timedelta64(1, "h")
+    rng = np.random.default_rng(0)
+    load = 100 + 20 * np.sin(2 * np.pi * np.arange(360) / 24) + rng.normal(0, 2, 360)
+    lines = [f"{stamp},{a:.3f},{a / 10 + 3:.3f}" for stamp, a in zip(stamps, load)]
+    del lines[100]
+    path = tmp_path / "load.csv"
+    path.write_text("when,load,other\n" + "\n".join(lines) + "\n")
+    return path
+
+
+SMALL = ["--lookback=48", "--horizon=12", "--epochs=2", "--batch-size=16"]
+
+
+def test_a_users_csv_from_data_to_report(load_csv, capsys):
+    record = kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL])
+    printed = capsys.readouterr().out
+    folder = load_csv.parent / "runs" / "energy_forecasting" / "load-dlinear-1"
+    assert json.loads((folder / "run.json").read_text()) == json.loads(json.dumps(record))
+    assert "1 stamps are absent" in printed and "network" in printed
+    assert record["dataset"]["windows"] == {"train": 193, "validation": 25, "test": 61}
+    assert {row["name"] for row in record["baselines"]} == {"last value", "seasonal naive (24 rows)"}
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/svg+xml") == 5 and "load.csv" in page
+    exported = record["exports"][0]["folder"]
+    past = np.full((3, 48, 2), [100.0, 13.0], "float32")
+    saved, lite = (kerazoo.load(exported, engine=engine)(past) for engine in ("saved_model", "tflite"))
+    assert saved.shape == (3, 12, 2)
+    np.testing.assert_allclose(saved, lite, rtol=1e-4)
+    assert all(row["difference"] < 1e-4 for row in record["exports"])
+    metadata = json.loads((load_csv.parent / exported / "export.json").read_text())["metadata"]
+    assert metadata["columns"] == ["load", "other"] and metadata["step_seconds"] == 3600
+    with pytest.raises(FileExistsError, match="never overwritten"):
+        kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, f"--out={folder}"])
+
+
+def test_a_planted_leak_is_caught(load_csv, monkeypatch):
+    from kerazoo.applications.timeseries import energy_forecasting
+
+    honest = energy_forecasting.Parts.__init__
+
+    def leaky(self, series, split, **options):
+        honest(self, series, split, **options)
+        self.mean, self.deviation = energy_forecasting.scale(series.values)  # All rows, the test's too.
+
+    monkeypatch.setattr(energy_forecasting.Parts, "__init__", leaky)
+    with pytest.raises(forecasting.LookAhead, match="changed by"):
+        kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL])
+
+
+def test_a_stopped_run_goes_on(load_csv, monkeypatch, capsys):
+    from kerazoo.applications.timeseries import energy_forecasting
+
+    judge = energy_forecasting.judge
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    arguments = [f"--data={load_csv}", *SMALL, "--out=run"]
+    monkeypatch.setattr(energy_forecasting, "judge", stop)
+    with pytest.raises(KeyboardInterrupt):
+        kerazoo.run("energy_forecasting", arguments)
+    assert "--resume" in capsys.readouterr().out
+    monkeypatch.setattr(energy_forecasting, "judge", judge)
+    record = kerazoo.run("energy_forecasting", [*arguments, "--resume"])
+    assert record["training"]["epochs_run"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model=resnet20"], "`--model` must be one for forecasting"),
+        (["--epochs=0"], "`--epochs` must be at least 1"),
+        (["--season=500"], "`--lookback` must hold a season of 500"),
+        (["--lookback=300"], "too few rows"),
+    ],
+)
+def test_mistakes_are_said_before_training(load_csv, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, *arguments])
