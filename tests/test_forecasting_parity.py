@@ -1,0 +1,201 @@
+"""With NeuralForecast's random weights, kerazoo's forecasters answer as NeuralForecast's (extra `kerazoo[parity]`)."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import kerazoo
+
+torch = pytest.importorskip("torch")
+import torch_references  # noqa: E402
+
+LOOKBACK, HORIZON, CHANNELS = 48, 12, 3
+SIZES = {"lookback": LOOKBACK, "horizon": HORIZON, "channels": CHANNELS}
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """NeuralForecast's models; its lightning imports torchvision."""
+    if find_spec("neuralforecast") is None:
+        pytest.skip("neuralforecast is not installed")
+    torch_references.torchvision()
+    from neuralforecast import models
+
+    return models
+
+
+def past(seed=0):
+    return np.random.default_rng(seed).normal(2, 3, (4, LOOKBACK, CHANNELS)).astype("float32")
+
+
+def randomize(module):
+    """Every weight random, statistics of batch norms too; positive where they must be."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            if not tensor.dtype.is_floating_point or "basis" in name:
+                continue
+            drawn = torch.randn(tensor.shape, generator=generator)
+            scale = tensor.shape[-1] ** -0.5 if tensor.ndim > 1 else 0.1
+            tensor.copy_(drawn.abs() + 0.5 if "running_var" in name else drawn * scale)
+    for name, parameter in module.named_parameters():
+        if "norm" in name and name.endswith("weight"):
+            parameter.data.abs_().add_(0.5)
+    return module.eval()
+
+
+def put(model, name, *tensors):
+    """Gives a layer these weights."""
+    model.get_layer(name).set_weights([tensor.detach().numpy() for tensor in tensors])
+
+
+def dense(model, name, linear):
+    """Gives a dense layer the weights of a torch linear layer, or of a convolution over single steps."""
+    weight = linear.weight.squeeze(-1) if linear.weight.ndim == 3 else linear.weight
+    put(model, name, weight.T, linear.bias)
+
+
+def norm(model, name, layer):
+    statistics = (layer.running_mean, layer.running_var) if hasattr(layer, "running_mean") else ()
+    put(model, name, layer.weight, layer.bias, *statistics)
+
+
+def univariate(module, series):
+    """NeuralForecast's univariate models on every channel by itself: (B, T, C) -> (B, H, C)."""
+    answers = []
+    for channel in range(series.shape[-1]):
+        y = torch.tensor(series[..., channel : channel + 1])
+        batch = {"insample_y": y, "insample_mask": torch.ones_like(y), "futr_exog": None}
+        answers.append(module(batch | {"hist_exog": None, "stat_exog": None}).detach().numpy())
+    return np.concatenate(answers, axis=-1)
+
+
+def assert_same(model, expected):
+    received = np.asarray(model(past()))
+    assert np.ptp(expected, axis=0).max() > 1e-2
+    np.testing.assert_allclose(received, expected, atol=1e-4 * np.abs(expected).max(), rtol=0)
+
+
+@pytest.mark.parametrize("name", ["nbeats", "nbeats_generic", "nbeats_interpretable", "nhits"])
+def test_stacks_of_perceptrons(reference, name):
+    model = kerazoo.build(name, units=16, **SIZES)
+    options = {"h": HORIZON, "input_size": LOOKBACK, "mlp_units": 3 * [[16, 16]]}
+    if name == "nhits":
+        module = randomize(reference.NHITS(**options))
+    else:
+        stacks = list(kerazoo.info(name)["arguments"]["stacks"])
+        module = randomize(reference.NBEATS(**options, stack_types=stacks, n_blocks=[1] * len(stacks)))
+    for index, block in enumerate(module.blocks, start=1):
+        linears = [layer for layer in block.layers if isinstance(layer, torch.nn.Linear)]
+        parts = ["input", "hidden1", "hidden2", "hidden3", "theta"]
+        for part, linear in zip(parts, linears, strict=True):
+            dense(model, f"block{index}_{part}", linear)
+    assert_same(model, univariate(module, past()))
+
+
+def test_nhits_with_a_pool_that_does_not_divide_the_past(reference):
+    model = kerazoo.build("nhits", units=16, pools=(5, 1), strides=(6, 1), **SIZES)
+    module = randomize(
+        reference.NHITS(
+            h=HORIZON,
+            input_size=LOOKBACK,
+            mlp_units=3 * [[16, 16]],
+            stack_types=2 * ["identity"],
+            n_blocks=[1, 1],
+            n_pool_kernel_size=[5, 1],
+            n_freq_downsample=[6, 1],
+        )
+    )
+    for index, block in enumerate(module.blocks, start=1):
+        linears = [layer for layer in block.layers if isinstance(layer, torch.nn.Linear)]
+        for part, linear in zip(["input", "hidden1", "hidden2", "hidden3", "theta"], linears, strict=True):
+            dense(model, f"block{index}_{part}", linear)
+    assert_same(model, univariate(module, past()))
+
+
+def test_tsmixer(reference):
+    model = kerazoo.build("tsmixer", hidden=8, **SIZES)
+    module = randomize(reference.TSMixer(h=HORIZON, input_size=LOOKBACK, n_series=CHANNELS, ff_dim=8))
+    module.norm.affine_weight.data.abs_().add_(0.5)
+    put(model, "reversible_normalization", module.norm.affine_weight.flatten(), module.norm.affine_bias.flatten())
+
+    def by_time(tensor):
+        """NeuralForecast lays (channels, time) in a row for the norm along time, kerazoo (time, channels)."""
+        return tensor.detach().reshape(CHANNELS, LOOKBACK).T.flatten()
+
+    for index, layer in enumerate(module.mixing_layers, start=1):
+        time, feature = layer.temporal_mixer, layer.feature_mixer
+        first = time.temporal_norm
+        values = (first.weight, first.bias, first.running_mean, first.running_var)
+        put(model, f"block{index}_time_norm", *map(by_time, values))
+        dense(model, f"block{index}_time", time.temporal_lin)
+        norm(model, f"block{index}_channel_norm", feature.feature_norm)
+        dense(model, f"block{index}_channel_inner", feature.feature_lin_1)
+        dense(model, f"block{index}_channel_outer", feature.feature_lin_2)
+    dense(model, "head", module.out)
+    assert_same(model, module({"insample_y": torch.tensor(past())}).detach().numpy())
+
+
+def test_itransformer(reference):
+    sizes = {"hidden_size": 16, "n_heads": 2, "d_ff": 32}
+    model = kerazoo.build("itransformer", width=16, heads=2, hidden=32, **SIZES)
+    module = randomize(reference.iTransformer(h=HORIZON, input_size=LOOKBACK, n_series=CHANNELS, **sizes))
+    dense(model, "embedding", module.enc_embedding.value_embedding)
+    for index, layer in enumerate(module.encoder.attn_layers, start=1):
+        attention = layer.attention
+        tensors = []
+        for projection in (attention.query_projection, attention.key_projection, attention.value_projection):
+            tensors += [projection.weight.T.reshape(16, 2, 8), projection.bias.reshape(2, 8)]
+        out = attention.out_projection
+        put(model, f"block{index}_attention", *tensors, out.weight.T.reshape(2, 8, 16), out.bias)
+        norm(model, f"block{index}_attention_norm", layer.norm1)
+        dense(model, f"block{index}_inner", layer.conv1)
+        dense(model, f"block{index}_outer", layer.conv2)
+        norm(model, f"block{index}_norm", layer.norm2)
+    norm(model, "norm", module.encoder.norm)
+    dense(model, "head", module.projector)
+    assert_same(model, module({"insample_y": torch.tensor(past())}).detach().numpy())
+
+
+def test_patchtst(reference):
+    """NeuralForecast's is the authors' code, its dropouts and batch norms included."""
+    model = kerazoo.build("patchtst_small", patch=8, stride=4, depth=2, hidden=32, **SIZES)
+    module = randomize(
+        reference.PatchTST(
+            h=HORIZON,
+            input_size=LOOKBACK,
+            encoder_layers=2,
+            n_heads=4,
+            hidden_size=16,
+            linear_hidden_size=32,
+            patch_len=8,
+            stride=4,
+            revin=True,
+            revin_subtract_last=False,  # As in the paper and the authors' scripts.
+            res_attention=True,
+        )
+    ).model
+    for parameter in module.parameters():
+        if parameter.ndim == 0:  # The attention's fixed scale, which was drawn over.
+            parameter.data.fill_(4**-0.5)
+    encoder = module.backbone
+    dense(model, "embedding", encoder.W_P)
+    put(model, "positions", encoder.W_pos[None])
+    for index, layer in enumerate(encoder.encoder.layers, start=1):
+        attention = layer.self_attn
+        linears = (attention.W_Q, attention.W_K, attention.W_V, attention.to_out[0])
+        layer_weights = [part for linear in linears for part in (linear.weight.T, linear.bias)]
+        put(model, f"block{index}_attention", *layer_weights)
+        norm(model, f"block{index}_attention_norm", layer.norm_attn[1])
+        dense(model, f"block{index}_inner", layer.ff[0])
+        dense(model, f"block{index}_outer", layer.ff[3])
+        norm(model, f"block{index}_norm", layer.norm_ffn[1])
+    count = model.get_layer("positions").weights[0].shape[1]
+    head = module.head.linear
+    # The authors lay (width, patches) in a row before the head, kerazoo (patches, width).
+    kernel = head.weight.detach().reshape(HORIZON, 16, count).permute(2, 1, 0).reshape(-1, HORIZON)
+    model.get_layer("head").set_weights([kernel.numpy(), head.bias.detach().numpy()])
+    answers = [module(torch.tensor(past()[..., c : c + 1]).permute(0, 2, 1)) for c in range(CHANNELS)]
+    expected = np.concatenate([answer.detach().numpy().reshape(4, HORIZON, 1) for answer in answers], axis=-1)
+    assert_same(model, expected)
