@@ -57,7 +57,8 @@ def check_positive(arguments, *names):
 
 def command(task, options, *extra):
     """The command line that repeats a run."""
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    several = {name: value if isinstance(value, list) else [value] for name, value in options.items()}
+    words = [f"--{name.replace('_', '-')}={value}" for name, values in several.items() for value in values]
     return shlex.join(["kerazoo", "run", task, *words, *extra])
 
 

@@ -284,6 +284,8 @@ def test_a_stopped_run_goes_on(load_csv, monkeypatch, capsys):
         (["--epochs=0"], "`--epochs` must be at least 1"),
         (["--season=500"], "`--lookback` must hold a season of 500"),
         (["--lookback=300"], "too few rows"),
+        (["--option=window"], "`--option` must be NAME=VALUE"),
+        (["--option=kernel=3"], "Unknown argument for 'dlinear'"),
     ],
 )
 def test_mistakes_are_said_before_training(load_csv, arguments, message):

@@ -12,6 +12,7 @@ once, at the end.
 Data: ETTh1 (Zhou et al., 2021, CC BY-ND 4.0), the split of 12, 4 and 4 months, all seven channels.
 """
 
+import json
 import sys
 import time
 from importlib.util import find_spec
@@ -33,20 +34,19 @@ DEFAULTS = {
     "patience": 5,
     "precision": "float32",
 }
-# The authors' own, for ETTh1: batch, rate, and how the rate falls.
+# The authors' own, for ETTh1, where there is one: sizes, batch, rate, and how the rate falls.
 RECIPES = {
     "dlinear": {"epochs": 10, "learning_rate": 5e-3, "factor": 0.5, "patience": 3},
     "nlinear": {"epochs": 10, "learning_rate": 5e-3, "factor": 0.5, "patience": 3},
-    "patchtst_small": {
-        "epochs": 100,
-        "batch_size": 128,
-        "learning_rate": 1e-4,
-        "hold": 3,
-        "patience": 15,
-    },
+    "patchtst_small": {"epochs": 100, "batch_size": 128, "learning_rate": 1e-4, "hold": 3, "patience": 15},
+    "patchtst": {"epochs": 30, "batch_size": 128, "learning_rate": 1e-4, "hold": 3},
+    "tsmixer": {"epochs": 60, "learning_rate": 1e-4, "factor": 1.0, "option": {"blocks": 6, "hidden": 512}},
+    "itransformer": {"lookback": 96, "epochs": 10, "factor": 0.5, "option": {"width": 256, "hidden": 256}},
+    "nbeats": {"epochs": 10, "batch_size": 128, "learning_rate": 1e-4, "factor": 0.5},
+    "nhits": {"epochs": 10, "batch_size": 128, "learning_rate": 1e-4, "factor": 0.5},
 }
 SETTINGS = (
-    "series data time columns limit season model lookback horizon epochs batch_size learning_rate hold factor "
+    "series data time columns limit season model option lookback horizon epochs batch_size learning_rate hold factor "
     "patience precision seed"
 )
 DAY = 86_400  # seconds
@@ -67,6 +67,9 @@ def parse_args(argv):
     data.add_argument("--limit", type=int, help="windows of each part at most, for a first look")
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="dlinear", help="one of `kerazoo list --task forecasting`")
+    training.add_argument(
+        "--option", action="append", metavar="NAME=VALUE", help="an argument of the model's builder; repeatable"
+    )
     training.add_argument("--lookback", type=int, help="rows of the past that the model sees")
     training.add_argument("--horizon", type=int, default=96, help="rows to forecast")
     training.add_argument("--epochs", type=int)
@@ -91,6 +94,7 @@ def settle(arguments):
     if facts["task"] != "forecasting":
         raise ValueError(f"`--model` must be one for forecasting. Received: {arguments.model!r}, for {facts['task']}.")
     recipe = DEFAULTS | {"learning_rate": facts["arguments"].get("learning_rate")} | RECIPES.get(arguments.model, {})
+    arguments.option = recipe.pop("option", {}) | _options(arguments.option)
     running.fill_in(arguments, recipe)
     running.check_positive(
         arguments, "epochs", "batch_size", "limit", "lookback", "horizon", "season", "patience", "hold"
@@ -98,6 +102,20 @@ def settle(arguments):
     arguments.columns = arguments.columns.split(",") if arguments.columns else None
     arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
+
+
+def _options(words):
+    """["width=16", ...] -> {"width": 16, ...}; values are JSON where they can be, else text."""
+    options = {}
+    for word in words or ():
+        name, separator, value = word.partition("=")
+        if not separator or not name:
+            raise ValueError(f"`--option` must be NAME=VALUE. Received: {word!r}.")
+        try:
+            options[name] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name] = value
+    return options
 
 
 class Parts:
@@ -181,6 +199,7 @@ def build(arguments, channels, *, steps):
         jit_compile={"auto": "auto", "true": True, "false": False}[arguments.jit_compile],
         steps_per_execution=arguments.steps_per_execution,
         seed=arguments.seed,
+        **arguments.option,
     )
 
 
@@ -236,6 +255,7 @@ def deployable(arguments, parts, weights):
         weights=weights,
         precision="float32",
         jit_compile=False,
+        **arguments.option,
     )
     mean, deviation = parts.mean.tolist(), parts.deviation.tolist()
     past = keras.Input(core.input_shape[1:], name="past", dtype="float32")

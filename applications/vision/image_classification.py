@@ -44,10 +44,9 @@ RECIPES = {
         "batch_size": 32,
         "epochs": 15,
         "label_smoothing": 0.1,
-        "learning_rate": 0.012,
+        "learning_rate": 0.015,
         "optimizer": "muon",
         "precision": "mixed_bfloat16",
-        "warm_up": 0.1,
         "weight_decay": 0.02,
     },
 }
