@@ -9,14 +9,30 @@ import pytest
 import kerazoo
 from kerazoo import catalog
 from kerazoo.evaluate import forecasting
+from kerazoo.layers.basis_expansion import BasisExpansion, harmonics, interpolation
+from kerazoo.layers.interpretable_attention import InterpretableAttention
 from kerazoo.layers.moving_average import MovingAverage
+from kerazoo.layers.ordered_quantiles import OrderedQuantiles
 from kerazoo.layers.patches import Patches
 from kerazoo.layers.residual_attention import ResidualAttention
 from kerazoo.layers.reversible_normalization import ReversibleNormalization
+from kerazoo.layers.variable_embedding import VariableEmbedding
+from kerazoo.losses.pinball import Pinball
 from kerazoo.training.schedules import HoldThenDecay
 
 FORECASTERS = kerazoo.list_models(task="forecasting")
-LAYERS = [MovingAverage(3), Patches(4, 2), ResidualAttention(2), ReversibleNormalization(affine=True)]
+MIXING = ["itransformer", "lstm_seq2seq", "tsmixer"]  # Whose channels know of each other.
+LAYERS = [
+    MovingAverage(3),
+    Patches(4, 2),
+    ResidualAttention(2),
+    ReversibleNormalization(affine=True),
+    BasisExpansion("polynomials", 6, {"degree": 3}),
+    BasisExpansion("interpolation", 6, {"knots": 4}),
+    InterpretableAttention(2),
+    OrderedQuantiles(),
+    VariableEmbedding(3),
+]
 
 
 def numpy(tensor):
@@ -77,6 +93,58 @@ def test_residual_attention_adds_the_scores_before():
         ResidualAttention(3)(x)
 
 
+def test_bases():
+    np.testing.assert_allclose(interpolation(6, knots=3).sum(axis=0), 1)
+    np.testing.assert_allclose([0, 2, 4] @ interpolation(6, knots=3), [0, 0.5, 1.5, 2.5, 3.5, 4])
+    waves = harmonics(8, horizon=8, harmonics=1)
+    assert waves.shape == (2 * 4, 8)  # Frequencies 0, 1, 2, 3: cosines, then sines.
+    np.testing.assert_allclose(waves[1], np.cos(2 * np.pi * np.arange(8) / 8), atol=1e-12)
+    np.testing.assert_allclose(harmonics(8, horizon=8, harmonics=1, backward=True)[4:], -waves[4:], atol=1e-12)
+    with pytest.raises(ValueError, match="takes 4 coefficients"):
+        BasisExpansion("polynomials", 6, {"degree": 3})(np.zeros((1, 5)))
+    with pytest.raises(ValueError, match="`basis` must be one of"):
+        BasisExpansion("wavelets", 6, {})
+
+
+def test_interpretable_attention_is_causal():
+    layer, x = InterpretableAttention(2), np.random.default_rng(0).normal(size=(2, 6, 8)).astype("float32")
+    outputs, weights = layer(x)
+    assert np.abs(np.triu(numpy(weights), 1)).max() == 0
+    np.testing.assert_allclose(numpy(weights).sum(-1), 1, atol=1e-6)
+    changed = x.copy()
+    changed[:, 4:] += 1
+    again = numpy(layer(changed)[0])
+    np.testing.assert_array_equal(again[:, :4], numpy(outputs)[:, :4])
+    assert np.abs(again[:, 4:] - numpy(outputs)[:, 4:]).max() > 1e-3
+
+
+def test_pinball_is_least_at_the_quantile():
+    truth = np.random.default_rng(0).normal(size=(1, 4000)).astype("float32")
+    loss = Pinball([0.9])
+    tries = np.linspace(-1, 3, 81)
+    losses = [float(loss(truth, np.full((1, 4000, 1), value, "float32"))) for value in tries]
+    assert abs(tries[np.argmin(losses)] - np.quantile(truth, 0.9)) < 0.06
+    for wrong in ([], [0.5, 0.1], [0.0, 0.5], [0.5, 0.5]):
+        with pytest.raises(ValueError, match="must be ascending"):
+            Pinball(wrong)
+
+
+def test_quantiles_never_cross():
+    model, inputs = smoke("tft")
+    forecast = numpy(model(inputs))
+    assert forecast.shape == (4, 8, 2, 3) and (np.diff(forecast, axis=-1) > 0).all()
+
+
+def test_what_is_known_of_the_future_counts_and_what_comes_later_does_not():
+    model, inputs = smoke("tft")
+    forecast = numpy(model(inputs))
+    for step in (3, 7):
+        known = inputs["known"].copy()
+        known[:, 24 + step] += 1
+        moved = np.abs(numpy(model(inputs | {"known": known})) - forecast).max(axis=(0, 2, 3))
+        assert moved[:step].max(initial=0) < 1e-5 and moved[step] > 1e-4
+
+
 @pytest.mark.parametrize("affine", [False, True])
 def test_reversible_normalization_normalises_and_undoes_it(affine):
     layer = ReversibleNormalization(affine=affine)
@@ -91,19 +159,39 @@ def test_reversible_normalization_normalises_and_undoes_it(affine):
         np.testing.assert_allclose(numpy(normalised).std(axis=1), 1, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", FORECASTERS)
+def past_of(inputs):
+    return inputs["past"] if isinstance(inputs, dict) else inputs
+
+
+def with_past(inputs, past):
+    return inputs | {"past": past} if isinstance(inputs, dict) else past
+
+
+@pytest.mark.parametrize("name", [name for name in FORECASTERS if name not in MIXING])
 def test_channels_are_forecast_by_themselves(name):
-    """Channel-independent models: another channel's past changes nothing, and the order of channels goes along."""
-    model, past = smoke(name)
-    forecast = numpy(model(past))
+    """Another channel's past changes nothing, and the order of channels goes along."""
+    model, inputs = smoke(name)
+    past, forecast = past_of(inputs), numpy(model(inputs))
     changed = past.copy()
     changed[:, :, 0] += np.random.default_rng(1).normal(size=changed.shape[:2])
-    moved = np.abs(numpy(model(changed)) - forecast).max(axis=(0, 1))
+    moved = (
+        np.abs(numpy(model(with_past(inputs, changed))) - forecast).reshape(4 * 8, past.shape[-1], -1).max(axis=(0, 2))
+    )
     assert moved[0] > 1e-3 and moved[1:].max() < 1e-5
-    np.testing.assert_allclose(numpy(model(past[:, :, ::-1])), forecast[:, :, ::-1], atol=1e-4)
+    received = numpy(model(with_past(inputs, past[:, :, ::-1])))
+    np.testing.assert_allclose(received, forecast[:, :, ::-1], atol=1e-3 * np.abs(forecast).max())
 
 
-@pytest.mark.parametrize("name", ["nlinear", "patchtst", "patchtst_small"])
+@pytest.mark.parametrize("name", MIXING)
+def test_channels_are_forecast_together(name):
+    model, past = smoke(name)
+    changed = past.copy()
+    changed[:, :, 0] += np.random.default_rng(1).normal(size=changed.shape[:2])
+    moved = np.abs(numpy(model(changed)) - numpy(model(past))).max(axis=(0, 1))
+    assert moved[1:].min() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["nlinear", "patchtst", "patchtst_small", "itransformer", "tsmixer", "lstm_seq2seq"])
 def test_the_level_of_the_past_is_the_level_of_the_forecast(name):
     model, past = smoke(name)
     np.testing.assert_allclose(numpy(model(past + 5)), numpy(model(past)) + 5, atol=2e-3)

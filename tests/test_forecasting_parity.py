@@ -34,7 +34,7 @@ def randomize(module):
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, tensor in module.state_dict().items():
-            if not tensor.dtype.is_floating_point or "basis" in name:
+            if not tensor.dtype.is_floating_point or "basis" in name or "_mask" in name:
                 continue
             drawn = torch.randn(tensor.shape, generator=generator)
             scale = tensor.shape[-1] ** -0.5 if tensor.ndim > 1 else 0.1
@@ -199,3 +199,76 @@ def test_patchtst(reference):
     answers = [module(torch.tensor(past()[..., c : c + 1]).permute(0, 2, 1)) for c in range(CHANNELS)]
     expected = np.concatenate([answer.detach().numpy().reshape(4, HORIZON, 1) for answer in answers], axis=-1)
     assert_same(model, expected)
+
+
+def grn(model, name, module):
+    """Gives the layers of a gated residual network their weights."""
+    dense(model, f"{name}_input", module.lin_a)
+    dense(model, f"{name}_hidden", module.lin_i)
+    dense(model, f"{name}_gate", module.glu.lin)
+    if module.out_proj is not None:
+        dense(model, f"{name}_skip", module.out_proj)
+    if hasattr(module, "lin_c") and any(layer.name == f"{name}_context" for layer in model.layers):
+        put(model, f"{name}_context", module.lin_c.weight.T)
+    if isinstance(module.layer_norm.ln, torch.nn.LayerNorm):
+        norm(model, f"{name}_norm", module.layer_norm.ln)
+
+
+def select(model, name, module):
+    grn(model, f"{name}_weights", module.joint_grn)
+    for index, variable in enumerate(module.var_grns, start=1):
+        grn(model, f"{name}_variable{index}", variable)
+
+
+def lstm(model, name, module):
+    put(
+        model, name, module.weight_ih_l0.T, module.weight_hh_l0.T, module.bias_ih_l0 + module.bias_hh_l0
+    )  # Both order the gates alike; Keras has one bias.
+
+
+@pytest.mark.parametrize("covariates", [False, True])
+def test_temporal_fusion_transformer(reference, covariates):
+    rng = np.random.default_rng(1)
+    sizes = {"known": 2, "observed": 1, "static": 3} if covariates else {}
+    model = kerazoo.build("tft", width=16, heads=2, **{**SIZES, "channels": 1}, **sizes)
+    lists = {"futr_exog_list": ["a", "b"], "hist_exog_list": ["c"], "stat_exog_list": ["d", "e", "f"]}
+    module = randomize(
+        reference.TFT(h=HORIZON, input_size=LOOKBACK, hidden_size=16, n_head=2, **(lists if covariates else {}))
+    )
+    parts = {"known": "futr_exog", "target": "tgt"}
+    if covariates:
+        parts |= {"observed": "hist_exog", "static": "stat_exog"}
+    for ours, theirs in parts.items():
+        embedding = [getattr(module.embedding, f"{theirs}_embedding_{part}") for part in ("vectors", "bias")]
+        put(model, f"{ours}_embedding", *embedding)
+    if covariates:
+        select(model, "static", module.static_encoder.vsn)
+        for use, context in zip(("selection", "enrichment", "hidden", "cell"), module.static_encoder.context_grns):
+            grn(model, f"context_{use}", context)
+    temporal, decoder = module.temporal_encoder, module.temporal_fusion_decoder
+    select(model, "history", temporal.history_vsn)
+    select(model, "future", temporal.future_vsn)
+    lstm(model, "encoder", temporal.history_encoder)
+    lstm(model, "decoder", temporal.future_encoder)
+    dense(model, "temporal_gate", temporal.input_gate.lin)
+    norm(model, "temporal_norm", temporal.input_gate_ln)
+    grn(model, "enrichment", decoder.enrichment_grn)
+    attention = decoder.attention
+    put(model, "attention", attention.qkv_linears.weight.T, attention.out_proj.weight.T)
+    dense(model, "attention_gate", decoder.attention_gate.lin)
+    norm(model, "attention_norm", decoder.attention_ln)
+    grn(model, "positionwise", decoder.positionwise_grn)
+    dense(model, "output_gate", decoder.decoder_gate.lin)
+    norm(model, "output_norm", decoder.decoder_ln)
+    dense(model, "head", module.output_adapter)
+
+    inputs = {"past": past()[..., :1]}
+    if covariates:
+        shapes = {"known": (4, LOOKBACK + HORIZON, 2), "observed": (4, LOOKBACK, 1), "static": (4, 3)}
+        inputs |= {name: rng.normal(size=shape).astype("float32") for name, shape in shapes.items()}
+    names = {"insample_y": "past", "futr_exog": "known", "hist_exog": "observed", "stat_exog": "static"}
+    batch = {name: torch.tensor(inputs[ours]) if ours in inputs else None for name, ours in names.items()}
+    expected = module(batch).detach().numpy()
+    received = np.asarray(model(inputs if covariates else inputs["past"]))
+    assert np.ptp(expected, axis=0).max() > 1e-2
+    np.testing.assert_allclose(received, expected, atol=1e-4 * np.abs(expected).max(), rtol=0)

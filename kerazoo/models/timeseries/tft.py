@@ -1,0 +1,168 @@
+"""Temporal Fusion Transformer (Lim et al., 2019, https://arxiv.org/abs/1912.09363).
+
+As in NeuralForecast: where nothing is known of the future, the last value of the past stands in for it. Its count
+of 870,158 includes the second bias of PyTorch's two LSTMs (1,024) and three projections of a static context that
+is zero without static variables (49,152); neither are weights here. Differs from both: quantiles cannot cross.
+Every channel is forecast by itself, with the same weights.
+"""
+
+import keras
+from keras import layers, ops
+
+from kerazoo.layers.interpretable_attention import InterpretableAttention
+from kerazoo.layers.ordered_quantiles import OrderedQuantiles
+from kerazoo.layers.variable_embedding import VariableEmbedding
+from kerazoo.losses.pinball import Pinball, check_quantiles
+from kerazoo.models.timeseries.forecaster import check_sizes, compile_point, past_input, sample_of
+from kerazoo.registry import register
+
+VARIANTS = {"tft": {"params": 819_982}}
+SMOKE = {"lookback": 24, "horizon": 8, "channels": 2, "width": 8, "heads": 2, "known": 2, "observed": 1, "static": 3}
+SMOKE |= {"quantiles": (0.1, 0.5, 0.9)}
+CONTEXTS = ("selection", "enrichment", "hidden", "cell")  # What the static variables decide.
+_waves = sample_of(lookback=24, horizon=8, channels=2)
+
+
+def _sample(rng, batch):
+    """Random (inputs, future) that fit SMOKE, every kind of variable among the inputs."""
+    past, future = _waves(rng, batch)
+    shapes = {"known": (batch, 32, 2), "observed": (batch, 24, 1), "static": (batch, 3)}
+    return {"past": past} | {k: rng.normal(size=s).astype("float32") for k, s in shapes.items()}, future
+
+
+def _norm(name):
+    return layers.LayerNormalization(epsilon=1e-3, name=name)
+
+
+def _gate(x, width, name):
+    """Gated linear unit: (..., C) -> (..., width)."""
+    x = layers.Dense(2 * width, name=f"{name}_gate")(x)
+    return x[..., :width] * ops.sigmoid(x[..., width:])
+
+
+def _grn(x, width, *, output=None, context=None, dropout=0.0, name):
+    """Gated residual network: (..., C) -> (..., width or output); `context` is (B, 1, width)."""
+    y = layers.Dense(width, name=f"{name}_input")(x)
+    if context is not None:
+        y = layers.Add(name=f"{name}_add_context")(
+            [y, layers.Dense(width, use_bias=False, name=f"{name}_context")(context)]
+        )
+    y = layers.Dense(width, name=f"{name}_hidden")(layers.Activation("elu", name=f"{name}_elu")(y))
+    y = _gate(layers.Dropout(dropout, name=f"{name}_dropout")(y), output or width, name)
+    skip = layers.Dense(output, name=f"{name}_skip")(x) if output else x
+    y = layers.Add(name=f"{name}_add")([y, skip])
+    return y if output == 1 else _norm(f"{name}_norm")(y)
+
+
+def _select(x, width, *, context=None, dropout, name):
+    """Variable selection: (B, T, variables, width) -> (B, T, width)."""
+    count = x.shape[-2]
+    flat = ops.reshape(x, (-1, *x.shape[1:-2], count * width))
+    scores = _grn(flat, width, output=count, context=context, name=f"{name}_weights")
+    weights = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))  # A softmax, of one variable too.
+    parts = [_grn(x[..., i, :], width, dropout=dropout, name=f"{name}_variable{i + 1}") for i in range(count)]
+    stacked = ops.stack(parts, axis=-1)
+    return ops.squeeze(ops.matmul(stacked, ops.expand_dims(weights, -1)), axis=-1)
+
+
+def _by_channel(x, channels):
+    """Covariates of an example, once for each of its channels."""
+    return x if channels == 1 else ops.repeat(x, channels, axis=0)
+
+
+@register(domain="timeseries", task="forecasting", variants=VARIANTS, smoke=SMOKE, sample=_sample)
+def tft(
+    *,
+    width=128,
+    heads=4,
+    known=0,
+    observed=0,
+    static=0,
+    quantiles=None,
+    dropout=0.1,
+    attention_dropout=0.0,
+    lookback=168,
+    horizon=24,
+    channels=1,
+    learning_rate=1e-3,
+    name="tft",
+):
+    """Temporal Fusion Transformer, compiled with Adam and the squared error, or the pinball loss of its quantiles.
+
+    Args:
+        width: of every layer.
+        heads: of the attention; they divide the width.
+        known: variables known for the past and the future, for instance of the calendar.
+        observed: variables known for the past alone.
+        static: variables that do not change with time.
+        quantiles: ascending, between 0 and 1; None forecasts one value.
+        dropout: in the gated residual networks and after the attention.
+        attention_dropout: of the attention's weights.
+        lookback: time steps of the past.
+        horizon: time steps to forecast.
+        channels: series in a window; weights are shared by all.
+        learning_rate: a rate or a schedule.
+        name: the model's name.
+
+    Shapes: past (B, lookback, channels); with covariates a dict of "past", "known" (B, lookback + horizon, known),
+        "observed" (B, lookback, observed), "static" (B, static) -> float32 forecast, (B, horizon, channels) or
+        (B, horizon, channels, quantiles).
+
+    Raises:
+        ValueError: a size that is no positive integer, heads that do not divide the width, or quantiles that
+            are not ascending between 0 and 1.
+
+    Example:
+
+    >>> import kerazoo
+    >>> kerazoo.build("tft", width=16, lookback=48, horizon=12, known=2, quantiles=(0.1, 0.5, 0.9)).output_shape
+    (None, 12, 1, 3)
+    """
+    check_sizes(width=width, heads=heads, lookback=lookback, horizon=horizon, channels=channels)
+    if quantiles is not None:
+        quantiles = check_quantiles(quantiles)
+    past = past_input(lookback, channels)
+    shapes = {"known": (lookback + horizon, known), "observed": (lookback, observed), "static": (static,)}
+    covariates = {k: keras.Input(s, name=k, dtype="float32") for k, s in shapes.items() if s[-1]}
+
+    # Channels become examples: (B * channels, ...).
+    target = past if channels == 1 else ops.reshape(ops.transpose(past, (0, 2, 1)), (-1, lookback, 1))
+    future = _by_channel(covariates["known"], channels) if known else ops.repeat(target[:, -1:], lookback + horizon, 1)
+    embedded = VariableEmbedding(width, name="known_embedding")(future)
+    history = [embedded[:, :lookback], VariableEmbedding(width, name="target_embedding")(target)]
+    if observed:
+        seen = _by_channel(covariates["observed"], channels)
+        history.insert(0, VariableEmbedding(width, name="observed_embedding")(seen))
+
+    selection = enrichment = state = None
+    if static:
+        constants = VariableEmbedding(width, name="static_embedding")(_by_channel(covariates["static"], channels))
+        constants = _select(constants, width, dropout=dropout, name="static")
+        contexts = [_grn(constants, width, dropout=dropout, name=f"context_{use}") for use in CONTEXTS]
+        selection, enrichment = (layers.Reshape((1, width), name=f"step_{i}")(contexts[i]) for i in range(2))
+        state = contexts[2:]
+
+    options = {"context": selection, "dropout": dropout}
+    chosen = _select(layers.Concatenate(axis=-2, name="variables")(history), width, name="history", **options)
+    ahead = _select(embedded[:, lookback:], width, name="future", **options)
+    encoder = layers.LSTM(width, return_sequences=True, return_state=True, name="encoder")
+    encoded, *state = encoder(chosen, initial_state=state)
+    decoded = layers.LSTM(width, return_sequences=True, name="decoder")(ahead, initial_state=state)
+    inputs = layers.Concatenate(axis=1, name="selected")([chosen, ahead])
+    temporal = _gate(layers.Concatenate(axis=1, name="temporal")([encoded, decoded]), width, "temporal")
+    temporal = _norm("temporal_norm")(layers.Add(name="temporal_add")([temporal, inputs]))
+
+    enriched = _grn(temporal, width, context=enrichment, dropout=dropout, name="enrichment")
+    attended, _ = InterpretableAttention(heads, attention_dropout, name="attention")(enriched)
+    attended = layers.Dropout(dropout, name="attention_dropout")(attended)[:, lookback:]
+    attended = layers.Add(name="attention_add")([_gate(attended, width, "attention"), enriched[:, lookback:]])
+    x = _grn(_norm("attention_norm")(attended), width, dropout=dropout, name="positionwise")
+    x = layers.Add(name="decoder_add")([_gate(x, width, "output"), temporal[:, lookback:]])
+    x = layers.Dense(len(quantiles or (0,)), dtype="float32", name="head")(_norm("output_norm")(x))
+    x = ops.transpose(ops.reshape(x, (-1, channels, horizon, x.shape[-1])), (0, 2, 1, 3))
+    forecast = OrderedQuantiles(dtype="float32", name="quantiles")(x) if quantiles else ops.squeeze(x, axis=-1)
+    model = keras.Model({"past": past} | covariates if covariates else past, forecast, name=name)
+    if not quantiles:
+        return compile_point(model, learning_rate)
+    model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss=Pinball(quantiles))
+    return model
