@@ -3,6 +3,7 @@
     kerazoo run energy_forecasting                                   # ETTh1, DLinear, 96 hours ahead
     kerazoo run energy_forecasting --model patchtst_small --horizon 192
     kerazoo run energy_forecasting --data load.csv --season 48       # a column of stamps, columns of numbers
+    kerazoo run energy_forecasting --model tft --calendar --quantiles 0.1,0.5,0.9
 
 Windows are cut in order of time: training, validation, test; scaling uses the training rows alone. A run leaves
 `run.json` and `report.html` in its folder (--out), and the exported model in
@@ -40,14 +41,16 @@ RECIPES = {
     "nlinear": {"epochs": 10, "learning_rate": 5e-3, "factor": 0.5, "patience": 3},
     "patchtst_small": {"epochs": 100, "batch_size": 128, "learning_rate": 1e-4, "hold": 3, "patience": 15},
     "patchtst": {"epochs": 30, "batch_size": 128, "learning_rate": 1e-4, "hold": 3},
+    "tft": {"lookback": 168, "epochs": 10, "batch_size": 64, "learning_rate": 1e-3, "option": {"width": 32}},
+    "lstm_seq2seq": {"lookback": 168, "epochs": 15, "batch_size": 64, "learning_rate": 1e-3},
     "tsmixer": {"epochs": 60, "learning_rate": 1e-4, "factor": 1.0, "option": {"blocks": 6, "hidden": 512}},
     "itransformer": {"lookback": 96, "epochs": 10, "factor": 0.5, "option": {"width": 256, "hidden": 256}},
     "nbeats": {"epochs": 10, "batch_size": 128, "learning_rate": 1e-4, "factor": 0.5},
     "nhits": {"epochs": 10, "batch_size": 128, "learning_rate": 1e-4, "factor": 0.5},
 }
 SETTINGS = (
-    "series data time columns limit season model option lookback horizon epochs batch_size learning_rate hold factor "
-    "patience precision seed"
+    "series data time columns limit season model option quantiles calendar lookback horizon epochs batch_size "
+    "learning_rate hold factor patience precision seed"
 )
 DAY = 86_400  # seconds
 SLOW_ORIGINS = 12  # Windows of the baseline that is fitted anew to each.
@@ -67,6 +70,8 @@ def parse_args(argv):
     data.add_argument("--limit", type=int, help="windows of each part at most, for a first look")
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="dlinear", help="one of `kerazoo list --task forecasting`")
+    training.add_argument("--quantiles", help="ascending, with commas, symmetric around 0.5; for models that have them")
+    training.add_argument("--calendar", action="store_true", help="tell the model the time of day, week and year")
     training.add_argument(
         "--option", action="append", metavar="NAME=VALUE", help="an argument of the model's builder; repeatable"
     )
@@ -100,8 +105,22 @@ def settle(arguments):
         arguments, "epochs", "batch_size", "limit", "lookback", "horizon", "season", "patience", "hold"
     )
     arguments.columns = arguments.columns.split(",") if arguments.columns else None
+    if arguments.quantiles:
+        arguments.quantiles = [float(quantile) for quantile in arguments.quantiles.split(",")]
+        if 0.5 not in arguments.quantiles:
+            raise ValueError(f"`--quantiles` must have 0.5, the forecast itself. Received: {arguments.quantiles}.")
+    for argument, given in (("quantiles", arguments.quantiles), ("known", arguments.calendar)):
+        if given and argument not in facts["arguments"]:
+            able = ", ".join(_with(argument))
+            raise ValueError(f"`--model` must be one that takes `{argument}`: {able}. Received: {arguments.model!r}.")
     arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
+
+
+def _with(argument):
+    """Names of the forecasters whose builder takes an argument."""
+    names = kerazoo.list_models(task="forecasting")
+    return [name for name in names if argument in kerazoo.info(name)["arguments"]]
 
 
 def _options(words):
@@ -119,16 +138,18 @@ def _options(words):
 
 
 class Parts:
-    """The series with its parts by rows, its scale, and the windows of each part.
+    """The series with its parts by rows, its scale, what is known in advance, and the windows of each part.
 
     Attributes:
         series: the `Series`, raw.
         split: rows of the training, validation and test parts.
         starts: {"train" | "validation" | "test": first rows of the windows whose future lies in that part}.
         mean, deviation: (C,), of the training rows.
+        known: (T, K) of the calendar, or None.
     """
 
-    def __init__(self, series, split, *, lookback, horizon, limit=None):
+    def __init__(self, series, split, *, lookback, horizon, calendar=False, limit=None):
+        from kerazoo.data.calendar import calendar as of_calendar
         from kerazoo.data.windows import window_starts
 
         train, validation, test = split
@@ -137,6 +158,7 @@ class Parts:
         edges["test"] = (train + validation, train + validation + test)
         self.mean, self.deviation = scale(series.values[:train])
         self.scaled = (series.values - self.mean) / self.deviation
+        self.known = of_calendar(series.stamps)[0] if calendar else None
         self.starts = {
             part: window_starts(len(series), lookback=lookback, horizon=horizon, first=first, last=last)[:limit]
             for part, (first, last) in edges.items()
@@ -153,6 +175,7 @@ class Parts:
             horizon=self.horizon,
             batch_size=batch_size,
             training=training,
+            known=self.known,
             seed=seed,
         )
 
@@ -181,25 +204,32 @@ def load(arguments):
     print("".join(f"  {note}\n" for note in series.notes), end="")
     if season > arguments.lookback:
         raise ValueError(f"`--lookback` must hold a season of {season} rows. Received: {arguments.lookback}.")
-    limit = {"lookback": arguments.lookback, "horizon": arguments.horizon, "limit": arguments.limit}
-    return Parts(series, split, **limit), season
+    sizes = {"lookback": arguments.lookback, "horizon": arguments.horizon, "limit": arguments.limit}
+    return Parts(series, split, calendar=arguments.calendar, **sizes), season
 
 
-def build(arguments, channels, *, steps):
+def _arguments(arguments, parts):
+    """What the builder is called with, beside how to train."""
+    options = {"lookback": arguments.lookback, "horizon": arguments.horizon, "channels": len(parts.series.columns)}
+    if arguments.quantiles:
+        options["quantiles"] = tuple(arguments.quantiles)
+    if parts.known is not None:
+        options["known"] = parts.known.shape[1]
+    return options | arguments.option
+
+
+def build(arguments, parts, *, steps):
     """The compiled model, its rate held and then falling."""
     from kerazoo.training.schedules import HoldThenDecay
 
     return kerazoo.build(
         arguments.model,
-        lookback=arguments.lookback,
-        horizon=arguments.horizon,
-        channels=channels,
         learning_rate=HoldThenDecay(arguments.learning_rate, steps=steps, hold=arguments.hold, factor=arguments.factor),
         precision=arguments.precision,
         jit_compile={"auto": "auto", "true": True, "false": False}[arguments.jit_compile],
         steps_per_execution=arguments.steps_per_execution,
         seed=arguments.seed,
-        **arguments.option,
+        **_arguments(arguments, parts),
     )
 
 
@@ -223,7 +253,7 @@ def train(arguments, parts, folder):
         patience=arguments.patience,
     )
     steps = max(len(parts.starts["train"]) // arguments.batch_size, 1)
-    model = build(arguments, len(parts.series.columns), steps=steps)
+    model = build(arguments, parts, steps=steps)
     first = journal.restore(model)
     training = parts.batches("train", arguments.batch_size, training=True, seed=arguments.seed + first)
     speed = throughput(training, seconds=1.0)
@@ -248,60 +278,63 @@ def deployable(arguments, parts, weights):
     import keras
 
     core = kerazoo.build(
-        arguments.model,
-        lookback=arguments.lookback,
-        horizon=arguments.horizon,
-        channels=len(parts.series.columns),
-        weights=weights,
-        precision="float32",
-        jit_compile=False,
-        **arguments.option,
+        arguments.model, weights=weights, precision="float32", jit_compile=False, **_arguments(arguments, parts)
     )
     mean, deviation = parts.mean.tolist(), parts.deviation.tolist()
-    past = keras.Input(core.input_shape[1:], name="past", dtype="float32")
+    sizes = {"past": (parts.lookback, len(mean))}
+    if parts.known is not None:
+        sizes["known"] = (parts.lookback + parts.horizon, parts.known.shape[1])
+    inputs = {name: keras.Input(size, name=name, dtype="float32") for name, size in sizes.items()}
     shift = [-m / d for m, d in zip(mean, deviation)]
-    scaled = keras.layers.Rescaling([1 / d for d in deviation], offset=shift, name="scale")(past)
-    forecast = keras.layers.Rescaling(deviation, offset=mean, name="unscale")(core(scaled))
-    return keras.Model(past, forecast, name=arguments.model)
+    scaled = keras.layers.Rescaling([1 / d for d in deviation], offset=shift, name="scale")(inputs["past"])
+    answers = core(inputs | {"past": scaled} if len(inputs) > 1 else scaled)
+    if arguments.quantiles:  # The channels stand last but one.
+        deviation, mean = [[d] for d in deviation], [[m] for m in mean]
+    forecast = keras.layers.Rescaling(deviation, offset=mean, name="unscale")(answers)
+    return keras.Model(inputs if len(inputs) > 1 else inputs["past"], forecast, name=arguments.model)
 
 
 def judge(arguments, parts, folder, season):
     """Exports the best epoch's weights, and puts the test windows to the model, every file and the baselines.
 
     Returns:
-        `(test, exports, baselines, few, examples)`: `ForecastErrors` of the Keras model, rows of the files, rows
-        of the baselines, the comparison with the slow one, and the windows that the report shows.
+        What the record and the report take from it, by their names.
     """
     from kerazoo.evaluate import forecasting
     from kerazoo.evaluate.predict import compiled, difference
 
     model = deployable(arguments, parts, folder / "best.weights.h5")
-    values, lookback, horizon = parts.series.values, arguments.lookback, arguments.horizon
+    values, lookback, horizon, series = parts.series.values, arguments.lookback, arguments.horizon, parts.series
+    origins = parts.starts["test"] + lookback
+    if arguments.quantiles:
+        middle = arguments.quantiles.index(0.5)
+
+    def run(forecast, chosen=origins, known=parts.known):
+        return forecasting.backtest(forecast, values, chosen, lookback=lookback, horizon=horizon, known=known)
+
+    def errors(answers, truth):
+        point = answers[..., middle] if answers.ndim > truth.ndim else answers
+        return forecasting.errors((point - parts.mean) / parts.deviation, (truth - parts.mean) / parts.deviation)
+
     print("Exporting ...")
     report = kerazoo.export(
         model,
         arguments.export,
         formats=("saved_model", "tflite"),
-        representative_data=values[parts.starts["train"][:64, None] + np.arange(lookback)],
+        representative_data=_windows(parts, parts.starts["train"][:64] + lookback),
         metadata={
-            "columns": list(parts.series.columns),
-            "step_seconds": parts.series.step,
+            "columns": list(series.columns),
+            "step_seconds": series.step,
             "lookback": lookback,
             "horizon": horizon,
-            "dataset": parts.series.name,
+            "quantiles": arguments.quantiles,
+            "dataset": series.name,
         },
     )
-    forms = {"keras": compiled(model)} | {f.engine: kerazoo.load(report.path, engine=f.engine) for f in report.files}
+    network = compiled(model)
+    forms = {file.engine: kerazoo.load(report.path, engine=file.engine) for file in report.files}
     print("Testing the model, its exported files and the baselines ...")
-    origins = parts.starts["test"] + lookback
-
-    def run(forecast, chosen=origins):
-        return forecasting.backtest(forecast, values, chosen, lookback=lookback, horizon=horizon)
-
-    def errors(answers, truth):
-        return forecasting.errors((answers - parts.mean) / parts.deviation, (truth - parts.mean) / parts.deviation)
-
-    answers = {form: run(function) for form, function in forms.items()}
+    answers = {form: run(function) for form, function in ({"keras": network} | forms).items()}
     judged = {form: errors(*both) for form, both in answers.items()}
     forecasting.check_no_look_ahead(
         lambda rows, origin: _anew(arguments, parts, folder, rows, origin), values, int(origins[0])
@@ -323,24 +356,55 @@ def judge(arguments, parts, folder, season):
         "last value": forecasting.last_value(horizon),
         f"seasonal naive ({season} rows)": forecasting.seasonal_naive(horizon, season),
     }
-    naive = {name: (run(forecast), forecast) for name, forecast in naive.items()}
-    baselines = [{"name": name} | _row(errors(*both)) for name, (both, _) in naive.items()]
-    few = _few(arguments, run, errors, forms["keras"], naive, origins, season)
-    shown = origins[np.linspace(0, len(origins) - 1, SHOWN).astype(int)]
-    return judged["keras"], exports, baselines, few, _examples(parts, run, forms["keras"], naive, shown)
+    baselines = [{"name": name} | _row(errors(*run(forecast, known=None))) for name, forecast in naive.items()]
+    return {
+        "test": judged["keras"].record(series.columns),
+        "exports": exports,
+        "baselines": baselines,
+        "quantiles": _quantiles(arguments, parts, answers["keras"], naive, run),
+        "few_origins": _few(arguments, run, errors, network, naive, origins, season),
+        "examples": _examples(arguments, parts, run, network, naive, origins),
+    }
+
+
+def _windows(parts, origins):
+    """What the exported model takes at these origins."""
+    past = parts.series.values[origins[:, None] + np.arange(-parts.lookback, 0)]
+    if parts.known is None:
+        return past
+    return {"past": past, "known": parts.known[origins[:, None] + np.arange(-parts.lookback, parts.horizon)]}
 
 
 def _anew(arguments, parts, folder, values, origin):
     """One forecast by all that happens from the raw rows on, scaling included, for the guard against looking ahead."""
     from kerazoo.evaluate.predict import compiled
 
-    parts = Parts(parts.series.with_values(values), parts.split, lookback=parts.lookback, horizon=parts.horizon)
+    sizes = {"lookback": parts.lookback, "horizon": parts.horizon, "calendar": arguments.calendar}
+    parts = Parts(parts.series.with_values(values), parts.split, **sizes)
     model = deployable(arguments, parts, folder / "best.weights.h5")
-    return compiled(model)(parts.series.values[None, origin - parts.lookback : origin])
+    return compiled(model)(_windows(parts, np.array([origin])))
 
 
 def _row(errors):
     return {"mse": errors.mse, "mae": errors.mae, "mse_by_step": errors.mse_by_step.tolist()}
+
+
+def _quantiles(arguments, parts, answers, naive, run):
+    """Rows of quantile scores, in standard deviations, of the network and of the naive forecast; None without them."""
+    from kerazoo.evaluate import forecasting
+
+    if not arguments.quantiles:
+        return None
+    name, forecast = list(naive.items())[-1]
+    sizes = {"lookback": arguments.lookback, "horizon": arguments.horizon}
+    origins = parts.starts["train"] + arguments.lookback
+    spread = forecasting.with_error_quantiles(forecast, parts.series.values, origins, arguments.quantiles, **sizes)
+    rows = []
+    for who, (forecasts, truth) in ((arguments.model, answers), (f"{name} and its errors", run(spread, known=None))):
+        scaled = (forecasts - parts.mean[:, None]) / parts.deviation[:, None]
+        scores = forecasting.quantile_scores(scaled, (truth - parts.mean) / parts.deviation, arguments.quantiles)
+        rows.append({"name": who} | scores.record())
+    return rows
 
 
 def _few(arguments, run, errors, network, naive, origins, season):
@@ -350,27 +414,31 @@ def _few(arguments, run, errors, network, naive, origins, season):
     if not find_spec("statsmodels") or season < 2 or arguments.lookback < 2 * season:
         return None
     chosen = origins[np.unique(np.linspace(0, len(origins) - 1, SLOW_ORIGINS).astype(int))]
-    forecasters = {arguments.model: network} | {name: forecast for name, (_, forecast) in naive.items()}
-    forecasters["exponential smoothing"] = forecasting.exponential_smoothing(arguments.horizon, season)
-    scores = [{"name": name} | _row(errors(*run(forecast, chosen))) for name, forecast in forecasters.items()]
+    others = naive | {"exponential smoothing": forecasting.exponential_smoothing(arguments.horizon, season)}
+    scores = [{"name": arguments.model} | _row(errors(*run(network, chosen)))]
+    scores += [{"name": name} | _row(errors(*run(forecast, chosen, known=None))) for name, forecast in others.items()]
     return {"method": "Exponential smoothing (Holt-Winters)", "windows": len(chosen), "scores": scores}
 
 
-def _examples(parts, run, network, naive, origins):
+def _examples(arguments, parts, run, network, naive, origins):
     """Rows for `charts.forecasts`: each of the windows shows another channel."""
-    (seasonal, (_, forecast)) = list(naive.items())[-1]
+    series, (name, forecast) = parts.series, list(naive.items())[-1]
     rows = []
-    for position, origin in enumerate(origins):
-        channel = (len(parts.series.columns) - 1 - position) % len(parts.series.columns)
-        answers = {"forecast": run(network, [origin])[0], seasonal: run(forecast, [origin])[0]}
+    for position, origin in enumerate(origins[np.linspace(0, len(origins) - 1, SHOWN).astype(int)]):
+        channel = (len(series.columns) - 1 - position) % len(series.columns)
+        answer, naive_answer = run(network, [origin])[0][0, :, channel], run(forecast, [origin], known=None)[0][0]
         first, last = origin - min(parts.lookback, 2 * parts.horizon), origin + parts.horizon
+        band = None
+        if arguments.quantiles:
+            band, answer = answer[:, [0, -1]], answer[:, arguments.quantiles.index(0.5)]
         rows.append(
             (
-                f"{parts.series.columns[channel]}, from {parts.series.stamps[origin]}",
-                parts.series.stamps[first:last],
-                parts.series.values[first:origin, channel],
-                parts.series.values[origin:last, channel],
-                {name: answer[0, :, channel] for name, answer in answers.items()},
+                f"{series.columns[channel]}, from {series.stamps[origin]}",
+                series.stamps[first:last],
+                series.values[first:origin, channel],
+                series.values[origin:last, channel],
+                {"forecast": answer, name: naive_answer[:, channel]},
+                band,
             )
         )
     return rows
@@ -403,7 +471,8 @@ def _run(arguments, start):
     with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
         parts, season = load(arguments)
         journal, speed = train(arguments, parts, folder)
-        test, exports, baselines, few, examples = judge(arguments, parts, folder, season)
+        judged = judge(arguments, parts, folder, season)
+    examples = judged.pop("examples")
     seconds = [epoch["training_seconds"] for epoch in journal.history]
     split = {part: len(starts) for part, starts in parts.starts.items()}
     record = {
@@ -425,14 +494,10 @@ def _run(arguments, start):
             "pipeline_windows_per_second": speed,
             "history": journal.history,
         },
-        "test": test.record(parts.series.columns),
-        "baselines": baselines,
-        "few_origins": few,
         "published": _published(parts.series, arguments.model, arguments.horizon),
-        "exports": exports,
         "environment": environment(),
         "minutes": (time.perf_counter() - start) / 60,
-    }
+    } | judged
     forecast_report.page(record, examples=examples).write(folder / "report.html")
     write_record(record, folder / "run.json")  # Last: it marks the run as finished.
     print("\n" + forecast_report.summary(record))

@@ -77,20 +77,20 @@ def _read(file, size):
 
 
 def throughput(data, *, seconds=2.0):
-    """Images a second that a pipeline gives when nobody else uses the machine: what a model can be fed.
+    """Examples a second that a pipeline gives when nobody else uses the machine: what a model can be fed.
 
     Args:
-        data: a dataset of (pixels, labels) batches.
+        data: a dataset of (inputs, targets) batches.
         seconds: how long to measure, after the first batches, which start the threads.
     """
-    images, start = 0, None
-    for step, (pixels, _) in enumerate(data.repeat()):
+    examples, start = 0, None
+    for step, (_, targets) in enumerate(data.repeat()):
         if step == 2:
-            images, start = 0, time.perf_counter()
-        images += int(pixels.shape[0])
+            examples, start = 0, time.perf_counter()
+        examples += int(targets.shape[0])
         if start and time.perf_counter() - start > seconds:
             break
-    return images / (time.perf_counter() - start)
+    return examples / (time.perf_counter() - start)
 
 
 def pixels_of(images, positions, *, size):

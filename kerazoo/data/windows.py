@@ -39,7 +39,7 @@ def window_starts(rows, *, lookback, horizon, first=0, last=None):
     return starts
 
 
-def windows(values, starts, *, lookback, horizon, batch_size, training=False, targets=None, seed=0):
+def windows(values, starts, *, lookback, horizon, batch_size, training=False, targets=None, known=None, seed=0):
     """A `tf.data.Dataset` of (past, future) pairs.
 
     Args:
@@ -50,9 +50,11 @@ def windows(values, starts, *, lookback, horizon, batch_size, training=False, ta
         batch_size: windows in a batch; the last one may be smaller, in training it is left out.
         training: shuffle anew every epoch.
         targets: positions of the channels to forecast; None is all.
+        known: (T, K), what is known of every row in advance, for instance by the calendar.
         seed: of the shuffling.
 
-    Shapes: past (B, lookback, C), future (B, horizon, C or len(targets)), float32.
+    Shapes: past (B, lookback, C), future (B, horizon, C or len(targets)), float32; with `known`, in place of past
+        {"past": past, "known": (B, lookback + horizon, K)}.
 
     Example:
 
@@ -63,16 +65,23 @@ def windows(values, starts, *, lookback, horizon, batch_size, training=False, ta
     ([5.0, 6.0, 7.0], [8.0, 9.0])
     """
     series, starts = tf.constant(np.asarray(values, "float32")), np.asarray(starts, "int64")
+    known = None if known is None else tf.constant(np.asarray(known, "float32"))
     order = tf.data.Dataset.from_tensor_slices(starts)
     if training:
         order = order.shuffle(len(starts), seed=seed)
     reach = tf.range(lookback + horizon, dtype="int64")
 
+    def gather(table, rows):
+        found = tf.gather(table, rows)
+        found.set_shape((None, lookback + horizon, table.shape[1]))
+        return found
+
     def cut(first):
-        rows = tf.gather(series, first[:, None] + reach)
-        rows.set_shape((None, lookback + horizon, series.shape[1]))
-        future = rows[:, lookback:]
-        return rows[:, :lookback], future if targets is None else tf.gather(future, targets, axis=-1)
+        rows = first[:, None] + reach
+        both = gather(series, rows)
+        past, future = both[:, :lookback], both[:, lookback:]
+        inputs = past if known is None else {"past": past, "known": gather(known, rows)}
+        return inputs, future if targets is None else tf.gather(future, targets, axis=-1)
 
     drop = training and len(starts) >= batch_size
     return order.batch(batch_size, drop_remainder=drop).map(cut, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

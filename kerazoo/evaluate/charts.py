@@ -20,10 +20,12 @@ def learning_curves(history, *, best=None, metric="accuracy", title="Accuracy"):
         metric: its name in `history`.
         title: its name on the picture.
     """
-    figure, axes = _figure(9.6, 3.3, columns=2)
+    shown = [("loss", "Loss")] + [(metric, title)] * (metric in history[0])
+    figure, axes = _figure(4.8 * len(shown), 3.3, columns=len(shown))
+    axes = np.atleast_1d(axes)
     epochs = np.arange(1, len(history) + 1)
     marker = "o" if len(history) < 25 else None
-    for axis, name, heading in zip(axes, ("loss", metric), ("Loss", title)):
+    for axis, (name, heading) in zip(axes, shown):
         for key, color, label in ((name, BLUE, "training"), (f"val_{name}", ORANGE, "validation")):
             values = [epoch.get(key, np.nan) for epoch in history]
             axis.plot(epochs, values, color=color, label=label, linewidth=2, marker=marker, markersize=4)
@@ -45,8 +47,8 @@ def learning_curves(history, *, best=None, metric="accuracy", title="Accuracy"):
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend(frameon=False, fontsize=9)
-    if metric == "accuracy":
-        axes[1].set_ylim(top=min(1.02, axes[1].get_ylim()[1]))
+    if shown[-1][0] == "accuracy":
+        axes[-1].set_ylim(top=min(1.02, axes[-1].get_ylim()[1]))
     return _svg(figure)
 
 
@@ -54,23 +56,26 @@ def forecasts(rows, *, unit=""):
     """Windows with their forecasts, one below the other, as an SVG.
 
     Args:
-        rows: [(title, stamps, past, future, {name: forecast})]: datetime64 of past and future together, the
-            values (lookback,) and (horizon,), and the forecasts, the first drawn strongest.
+        rows: [(title, stamps, past, future, {name: forecast}, band)]: datetime64 of past and future together, the
+            values (lookback,) and (horizon,), the forecasts, the first drawn strongest, and the lowest and highest
+            quantile of the first, (horizon, 2), or None.
         unit: of the values.
     """
     figure, axes = _figure(9.6, 2.1 * len(rows), rows=len(rows))
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     colors = (ORANGE, GREEN, RED)
-    for axis, (title, stamps, past, future, answers) in zip(np.atleast_1d(axes), rows):
+    for axis, (title, stamps, past, future, answers, band) in zip(np.atleast_1d(axes), rows):
         split = len(past)
         axis.plot(stamps[:split], past, color=MUTED, linewidth=1.2)
         axis.plot(stamps[split:], future, color=INK, linewidth=1.6, label="what came")
         for (name, answer), color in zip(answers.items(), colors):
             strong = color == colors[0]
             axis.plot(stamps[split:], answer, color=color, linewidth=2 if strong else 1.2, label=shorten(name, 30))
+        if band is not None:
+            axis.fill_between(stamps[split:], *band.T, color=ORANGE, alpha=0.18, linewidth=0)
         axis.axvline(stamps[split], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-        locator = AutoDateLocator(maxticks=7)
+        locator = AutoDateLocator(minticks=3, maxticks=9)
         axis.xaxis.set_major_locator(locator)
         axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         axis.set_title(shorten(title, 90), loc="left", fontweight="bold", fontsize=10)

@@ -18,6 +18,9 @@ def summary(record):
     ]
     lines += text.columns(("", "MSE", "MAE", ""), scores)
     lines += [_verdict(record)]
+    if record["quantiles"]:
+        head, rows = _quantile_table(record)
+        lines += ["", "Quantiles over the same windows:", *text.columns(head, rows)]
     if files:
         lines += ["", f"Exported to {record['exports'][0]['folder']}, measured again on the same windows:"]
         lines += text.columns(("file", "MSE", "size", "largest difference"), files)
@@ -65,6 +68,13 @@ def page(record, *, examples):
         with report.section("Beside a classical method", lead):
             table = [(row["name"], f"{row['mse']:.4f}", f"{row['mae']:.4f}") for row in rows["scores"]]
             report.table(("forecaster", "MSE", "MAE"), table)
+    if record["quantiles"]:
+        lead = (
+            "Pinball loss in standard deviations; the CRPS is twice its mean. Coverage is the share of what came that "
+            "lies between two quantiles: the nearer to its name, the better."
+        )
+        with report.section("Quantiles", lead):
+            report.table(*_quantile_table(record))
     with report.section("Forecasts", "Test windows evenly spaced in time, not chosen; every channel in its own unit."):
         report.figures((charts.forecasts(examples), "forecasts beside what came"))
     with report.section("How the error grows", "Mean squared error of each step ahead."):
@@ -90,6 +100,22 @@ def page(record, *, examples):
         report.figures((charts.bars(rows, unit="{:,.0f} windows/s", highlight=("training",)), "windows a second"))
     _provenance(report, record)
     return report
+
+
+def _quantile_table(record):
+    """(head, rows) of the quantile scores."""
+    rows = record["quantiles"]
+    head = ["", "CRPS", *(f"pinball {quantile:g}" for quantile in rows[0]["quantiles"])]
+    head += [f"in the {float(nominal):.0%} interval" for nominal in rows[0]["coverage"]]
+    return head, [
+        (
+            row["name"],
+            f"{row['crps']:.4f}",
+            *(f"{loss:.4f}" for loss in row["pinball"]),
+            *(f"{share:.1%}" for share in row["coverage"].values()),
+        )
+        for row in rows
+    ]
 
 
 def _cards(record):

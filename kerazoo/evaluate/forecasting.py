@@ -78,7 +78,85 @@ def errors(forecast, truth):
     )
 
 
-def backtest(forecast, values, origins, *, lookback, horizon, batch_size=256):
+@dataclass(frozen=True)
+class QuantileScores:
+    """How good forecast quantiles are, over all windows, steps and channels.
+
+    Attributes:
+        quantiles: ascending.
+        pinball: mean pinball loss of each quantile.
+        crps: twice the mean over the quantiles: the continuous ranked probability score, as far as they show it.
+        below: share of the truth below each quantile; a calibrated one has as much as its name says.
+        coverage: {nominal share: share of the truth} between quantiles that lie symmetrically.
+    """
+
+    quantiles: list
+    pinball: list
+    crps: float
+    below: list
+    coverage: dict
+
+    def record(self):
+        """As JSON types."""
+        return vars(self) | {"coverage": {f"{nominal:g}": share for nominal, share in self.coverage.items()}}
+
+
+def quantile_scores(forecast, truth, quantiles):
+    """`QuantileScores` of forecasts (..., quantiles) against the truth (...).
+
+    Raises:
+        ValueError: shapes that do not fit.
+
+    Example:
+
+    >>> import numpy as np
+    >>> scores = quantile_scores(np.array([[0.0, 2.0], [0.0, 2.0]]), np.array([1.0, 3.0]), [0.1, 0.9])
+    >>> scores.below, scores.coverage
+    ([0.0, 0.5], {0.8: 0.5})
+    """
+    forecast, truth = np.asarray(forecast, "float64"), np.asarray(truth, "float64")
+    if forecast.shape != (*truth.shape, len(quantiles)):
+        raise ValueError(
+            f"Forecasts must be (..., quantiles), here {(*truth.shape, len(quantiles))}. Received: {forecast.shape}."
+        )
+    difference = truth[..., None] - forecast
+    levels = np.asarray(quantiles)
+    everything = tuple(range(truth.ndim))
+    pinball = np.maximum(levels * difference, (levels - 1) * difference).mean(axis=everything)
+    coverage = {
+        round(high - low, 6): float(((difference[..., i] >= 0) & (difference[..., -1 - i] <= 0)).mean())
+        for i, (low, high) in enumerate(zip(levels, levels[::-1]))
+        if low < high and abs(low + high - 1) < 1e-9
+    }
+    return QuantileScores(
+        quantiles=list(quantiles),
+        pinball=pinball.tolist(),
+        crps=float(2 * pinball.mean()),
+        below=(difference < 0).mean(axis=everything).tolist(),
+        coverage=coverage,
+    )
+
+
+def with_error_quantiles(forecast, values, origins, quantiles, *, lookback, horizon):
+    """A point forecaster -> quantiles: its forecast and the quantiles of its errors at earlier origins.
+
+    Args:
+        forecast: function from (B, lookback, C) to (B, horizon, C).
+        values: (T, C).
+        origins: rows whose forecasts are judged; all before any row that will be forecast.
+        quantiles: ascending.
+        lookback: rows of the past.
+        horizon: rows to forecast.
+
+    Returns:
+        Function from (B, lookback, C) to (B, horizon, C, quantiles); each step and channel has its own errors.
+    """
+    answers, truth = backtest(forecast, values, origins, lookback=lookback, horizon=horizon)
+    offsets = np.moveaxis(np.quantile(truth - answers, quantiles, axis=0), 0, -1)
+    return lambda past: forecast(past)[..., None] + offsets
+
+
+def backtest(forecast, values, origins, *, lookback, horizon, known=None, batch_size=256):
     """Rolling-origin forecasts: at each origin from the rows before it and nothing else.
 
     Args:
@@ -88,10 +166,12 @@ def backtest(forecast, values, origins, *, lookback, horizon, batch_size=256):
         origins: rows of the first step to forecast; each has `lookback` rows before it.
         lookback: rows of the past.
         horizon: rows to forecast; the last origin has as many after it.
+        known: (T, K), what is known of every row in advance; then the forecaster gets {"past", "known"}, the
+            latter (B, lookback + horizon, K).
         batch_size: origins in one call.
 
     Returns:
-        `(forecasts, truth)`, (N, horizon, C) each.
+        `(forecasts, truth)`, (N, horizon, C) each; forecasts may have a further axis, of quantiles.
 
     Raises:
         ValueError: an origin without room before or after it, or forecasts of another shape.
@@ -114,8 +194,11 @@ def backtest(forecast, values, origins, *, lookback, horizon, batch_size=256):
     parts = []
     for first in range(0, len(origins), batch_size):
         chosen = origins[first : first + batch_size]
-        answer = np.asarray(forecast(values[chosen[:, None] + np.arange(-lookback, 0)]))
-        if answer.shape != (len(chosen), horizon, values.shape[1]):
+        past = values[chosen[:, None] + np.arange(-lookback, 0)]
+        if known is not None:
+            past = {"past": past, "known": known[chosen[:, None] + np.arange(-lookback, horizon)]}
+        answer = np.asarray(forecast(past))
+        if answer.shape[:3] != (len(chosen), horizon, values.shape[1]):
             raise ValueError(
                 f"A forecast must be (B, horizon, C), here {(len(chosen), horizon, values.shape[1])}. "
                 f"Received: {answer.shape}."

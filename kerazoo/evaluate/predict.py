@@ -26,9 +26,14 @@ def compiled(model):
     """The model's inference as one compiled function on numpy arrays: `predict` costs 40 ms a call more."""
     import tensorflow as tf
 
-    shape = [None, *model.input_shape[1:]]
-    run = tf.function(lambda x: model(x, training=False), input_signature=[tf.TensorSpec(shape, "float32")])
-    return lambda pixels: keras.ops.convert_to_numpy(run(tf.constant(pixels, "float32")))
+    signature = keras.tree.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]], "float32"), model.input)
+    run = tf.function(lambda x: model(x, training=False), input_signature=[signature])
+
+    def call(inputs):
+        tensors = keras.tree.map_structure(lambda array: tf.constant(array, "float32"), inputs)
+        return keras.ops.convert_to_numpy(run(tensors))
+
+    return call
 
 
 def difference(reference, other):

@@ -1,0 +1,41 @@
+"""What the calendar says of a stamp, known for the future too."""
+
+import numpy as np
+
+DAY = 86_400  # seconds
+# Cycle -> seconds; a cycle is left out where a row is as long as half of it.
+CYCLES = {"day": DAY, "week": 7 * DAY, "year": 365.2425 * DAY}
+
+
+def calendar(stamps):
+    """Sine and cosine of the time within a day, a week and a year.
+
+    Args:
+        stamps: datetime64, (T,).
+
+    Returns:
+        `(values, names)`: float32, (T, K), and K names.
+
+    Example:
+
+    >>> import numpy as np
+    >>> values, names = calendar(np.array(["2024-01-01T06:00", "2024-01-01T12:00"], "datetime64[s]"))
+    >>> names[:2], values[:, :2].round(2).tolist()
+    (['day_sine', 'day_cosine'], [[1.0, 0.0], [0.0, -1.0]])
+    """
+    stamps = np.asarray(stamps, "datetime64[s]")
+    step = float(np.median(np.diff(stamps).astype("int64"))) if len(stamps) > 1 else 0.0
+    # Weeks begin on Monday: 1970 began on a Thursday.
+    since = {
+        "day": stamps.astype("int64"),
+        "week": stamps.astype("int64") + 3 * DAY,
+        "year": (stamps - stamps.astype("datetime64[Y]")).astype("int64"),
+    }
+    values, names = [], []
+    for cycle, seconds in CYCLES.items():
+        if 2 * step >= seconds:
+            continue
+        angle = 2 * np.pi * (since[cycle] % seconds) / seconds
+        values += [np.sin(angle), np.cos(angle)]
+        names += [f"{cycle}_sine", f"{cycle}_cosine"]
+    return np.stack(values, axis=1).astype("float32"), names
