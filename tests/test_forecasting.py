@@ -8,6 +8,7 @@ import pytest
 
 import kerazoo
 from kerazoo import catalog
+from kerazoo.data.calendar import calendar
 from kerazoo.evaluate import forecasting
 from kerazoo.layers.basis_expansion import BasisExpansion, harmonics, interpolation
 from kerazoo.layers.interpretable_attention import InterpretableAttention
@@ -265,6 +266,52 @@ def test_backtest_sees_the_past_alone():
         forecasting.backtest(lambda past: past, values, [10], lookback=5, horizon=3)
 
 
+def test_backtest_hands_over_what_is_known_in_advance():
+    values, known = np.arange(20.0)[:, None], np.arange(40.0).reshape(20, 2)
+
+    def forecast(inputs):
+        assert inputs["past"].shape == (2, 4, 1)
+        assert np.array_equal(inputs["known"], np.stack([known[i - 4 : i + 3] for i in (6, 17)]))
+        return np.zeros((2, 3, 1, 5))  # Quantiles.
+
+    answers, _ = forecasting.backtest(forecast, values, [6, 17], lookback=4, horizon=3, known=known)
+    assert answers.shape == (2, 3, 1, 5)
+
+
+def test_quantile_scores_of_the_true_quantiles():
+    rng, levels = np.random.default_rng(0), [0.1, 0.25, 0.5, 0.75, 0.9]
+    truth = rng.normal(size=(200, 10, 2))
+    forecast = np.broadcast_to(np.quantile(rng.normal(size=100_000), levels), (*truth.shape, 5))
+    scores = forecasting.quantile_scores(forecast, truth, levels)
+    np.testing.assert_allclose(scores.below, levels, atol=0.02)
+    assert scores.coverage == pytest.approx({0.8: 0.8, 0.5: 0.5}, abs=0.02)
+    assert scores.crps < forecasting.quantile_scores(forecast + 0.3, truth, levels).crps
+    assert scores.crps < forecasting.quantile_scores(forecast * 2, truth, levels).crps
+    assert json.dumps(scores.record())
+    with pytest.raises(ValueError, match="Forecasts must be"):
+        forecasting.quantile_scores(forecast[..., 0], truth, levels)
+
+
+def test_error_quantiles_come_from_the_origins_given():
+    values = np.concatenate([np.random.default_rng(0).normal(size=400), np.full(50, 1e6)])[:, None]
+    spread = forecasting.with_error_quantiles(
+        forecasting.last_value(2), values, np.arange(10, 390), [0.1, 0.9], lookback=10, horizon=2
+    )
+    quantiles = spread(np.zeros((3, 10, 1)))
+    assert quantiles.shape == (3, 2, 1, 2)
+    np.testing.assert_allclose(quantiles[0, 0, 0], [-1.28 * 2**0.5, 1.28 * 2**0.5], atol=0.3)
+
+
+def test_calendar_knows_days_weeks_and_years():
+    hourly = np.datetime64("2024-01-01T00:00:00") + np.arange(24 * 14) * np.timedelta64(1, "h")
+    values, names = calendar(hourly)
+    assert names == ["day_sine", "day_cosine", "week_sine", "week_cosine", "year_sine", "year_cosine"]
+    np.testing.assert_allclose(values[:24, :2], values[24:48, :2], atol=1e-5)
+    np.testing.assert_allclose(values[: 24 * 7, 2:4], values[24 * 7 :, 2:4], atol=1e-5)
+    assert values[0].round(4).tolist() == [0, 1, 0, 1, 0, 1]  # A Monday, the first of January.
+    assert calendar(hourly[::24])[1] == names[2:]
+
+
 def test_naive_forecasters():
     past = np.arange(6.0).reshape(1, 6, 1)
     assert forecasting.last_value(2)(past)[0, :, 0].tolist() == [5, 5]
@@ -331,6 +378,24 @@ def test_a_users_csv_from_data_to_report(load_csv, capsys):
     assert metadata["columns"] == ["load", "other"] and metadata["step_seconds"] == 3600
     with pytest.raises(FileExistsError, match="never overwritten"):
         kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, f"--out={folder}"])
+
+
+def test_quantiles_and_the_calendar(load_csv, capsys):
+    options = ["--model=tft", "--option=width=8", "--option=heads=2", "--calendar", "--quantiles=0.1,0.5,0.9"]
+    record = kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, *options, "--epochs=1"])
+    network, naive = record["quantiles"]
+    assert network["quantiles"] == [0.1, 0.5, 0.9] and set(network["coverage"]) == {"0.8"}
+    assert naive["name"] == "seasonal naive (24 rows) and its errors" and 0.5 < naive["coverage"]["0.8"] < 1
+    assert "in the 80% interval" in capsys.readouterr().out
+    model = kerazoo.load(record["exports"][0]["folder"], engine="tflite")
+    inputs = {"past": np.full((2, 48, 2), [100.0, 13.0], "float32"), "known": np.zeros((2, 60, 6), "float32")}
+    answers = model(inputs)
+    assert answers.shape == (2, 12, 2, 3) and (np.diff(answers, axis=-1) > 0).all()
+    assert abs(answers[..., 0, :].mean() - 100) < 60 and abs(answers[..., 1, :].mean() - 13) < 6
+    with pytest.raises(ValueError, match="one that takes `quantiles`: .*tft"):
+        kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, "--quantiles=0.1,0.5,0.9"])
+    with pytest.raises(ValueError, match="must have 0.5"):
+        kerazoo.run("energy_forecasting", [f"--data={load_csv}", "--model=tft", "--quantiles=0.1,0.9"])
 
 
 def test_a_planted_leak_is_caught(load_csv, monkeypatch):
