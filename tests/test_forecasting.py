@@ -18,11 +18,12 @@ from kerazoo.layers.patches import Patches
 from kerazoo.layers.residual_attention import ResidualAttention
 from kerazoo.layers.reversible_normalization import ReversibleNormalization
 from kerazoo.layers.variable_embedding import VariableEmbedding
+from kerazoo.layers.weight_normalized_conv import WeightNormalizedConv1D
 from kerazoo.losses.pinball import Pinball
 from kerazoo.training.schedules import HoldThenDecay
 
 FORECASTERS = kerazoo.list_models(task="forecasting")
-MIXING = ["itransformer", "lstm_seq2seq", "tsmixer"]  # Whose channels know of each other.
+MIXING = ["itransformer", "lstm_seq2seq", "tcn", "tsmixer"]  # Whose channels know of each other.
 LAYERS = [
     MovingAverage(3),
     Patches(4, 2),
@@ -33,6 +34,7 @@ LAYERS = [
     InterpretableAttention(2),
     OrderedQuantiles(),
     VariableEmbedding(3),
+    WeightNormalizedConv1D(5, 3, dilation=2),
 ]
 
 
@@ -119,6 +121,34 @@ def test_interpretable_attention_is_causal():
     assert np.abs(again[:, 4:] - numpy(outputs)[:, 4:]).max() > 1e-3
 
 
+def test_weight_normalized_convolution_is_causal_and_starts_as_a_plain_one():
+    x = np.random.default_rng(0).normal(size=(2, 12, 3)).astype("float32")
+    layer = WeightNormalizedConv1D(4, 3, dilation=2)
+    outputs = numpy(layer(x))
+    plain = keras.layers.Conv1D(4, 3, padding="causal", dilation_rate=2)
+    plain.build(x.shape)
+    plain.set_weights([numpy(layer.direction), np.zeros(4)])
+    np.testing.assert_allclose(outputs, numpy(plain(x)), atol=1e-5)
+    changed = x.copy()
+    changed[:, 7:] += 1
+    assert np.array_equal(numpy(layer(changed))[:, :7], outputs[:, :7])
+    layer.direction.assign(3 * layer.direction)  # Its length does not count, the gain's does.
+    np.testing.assert_allclose(numpy(layer(x)), outputs, atol=1e-5)
+    layer.gain.assign(2 * layer.gain)
+    np.testing.assert_allclose(numpy(layer(x)), 2 * outputs, atol=1e-5)
+
+
+def test_tcn_sees_the_whole_past_and_no_more_blocks_than_that_takes():
+    model = kerazoo.build("tcn", lookback=24, horizon=8, channels=3, filters=8, kernel=3)
+    assert sum(layer.name.endswith("_out") for layer in model.layers) == 3  # 1 + 4 * (1 + 2 + 4) = 29 steps.
+    model.set_weights([np.abs(w) + 0.1 for w in model.get_weights()])  # No rectified unit is off for all inputs.
+    body = keras.Model(model.input, model.get_layer("last_step").output)
+    past = np.random.default_rng(0).normal(size=(1, 24, 3)).astype("float32")
+    swapped = past.copy()
+    swapped[:, [0, 1]] = past[:, [1, 0]]  # The mean and the deviation stay.
+    assert np.abs(numpy(body(swapped)) - numpy(body(past))).max() > 1e-4
+
+
 def test_pinball_is_least_at_the_quantile():
     truth = np.random.default_rng(0).normal(size=(1, 4000)).astype("float32")
     loss = Pinball([0.9])
@@ -192,7 +222,7 @@ def test_channels_are_forecast_together(name):
     assert moved[1:].min() > 1e-4
 
 
-@pytest.mark.parametrize("name", ["nlinear", "patchtst", "patchtst_small", "itransformer", "tsmixer", "lstm_seq2seq"])
+@pytest.mark.parametrize("name", ["nlinear", "patchtst", "patchtst_small", *MIXING])
 def test_the_level_of_the_past_is_the_level_of_the_forecast(name):
     model, past = smoke(name)
     np.testing.assert_allclose(numpy(model(past + 5)), numpy(model(past)) + 5, atol=2e-3)

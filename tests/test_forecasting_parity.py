@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+import keras
 import numpy as np
 import pytest
 
@@ -199,6 +200,41 @@ def test_patchtst(reference):
     answers = [module(torch.tensor(past()[..., c : c + 1]).permute(0, 2, 1)) for c in range(CHANNELS)]
     expected = np.concatenate([answer.detach().numpy().reshape(4, HORIZON, 1) for answer in answers], axis=-1)
     assert_same(model, expected)
+
+
+def test_tcn_block():
+    """Against PyTorch's own weight normalisation, in the authors' block."""
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, inputs, filters, dilation):
+            super().__init__()
+            norm = nn.utils.parametrizations.weight_norm
+            self.reach = 2 * dilation
+            self.first = norm(nn.Conv1d(inputs, filters, 3, padding=self.reach, dilation=dilation))
+            self.second = norm(nn.Conv1d(filters, filters, 3, padding=self.reach, dilation=dilation))
+            self.shortcut = nn.Conv1d(inputs, filters, 1) if inputs != filters else nn.Identity()
+
+        def forward(self, x):
+            y = torch.relu(self.first(x)[..., : -self.reach])
+            y = torch.relu(self.second(y)[..., : -self.reach])
+            return torch.relu(y + self.shortcut(x))
+
+    torch.manual_seed(0)
+    blocks = [Block(CHANNELS, 8, 1), Block(8, 8, 2)]
+    model = kerazoo.build("tcn", filters=8, blocks=2, **SIZES)
+    for index, block in enumerate(blocks, start=1):
+        for part, conv in enumerate((block.first, block.second), start=1):
+            gain, direction = conv.parametrizations.weight.original0, conv.parametrizations.weight.original1
+            put(model, f"block{index}_conv{part}", direction.permute(2, 1, 0), gain.flatten(), conv.bias)
+    put(model, "block1_shortcut", blocks[0].shortcut.weight.permute(2, 1, 0), blocks[0].shortcut.bias)
+    series = past()
+    normalised = (series - series.mean(1, keepdims=True)) / np.sqrt(series.var(1, keepdims=True) + 1e-5)
+    expected = torch.tensor(normalised).permute(0, 2, 1)
+    for block in blocks:
+        expected = block(expected)
+    received = np.asarray(keras.Model(model.input, model.get_layer("block2_out").output)(series))
+    np.testing.assert_allclose(received, expected.permute(0, 2, 1).detach().numpy(), atol=1e-5)
 
 
 def grn(model, name, module):
