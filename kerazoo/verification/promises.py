@@ -70,6 +70,8 @@ def gradients(subject):
         outputs = model(subject.inputs, training=True)
         loss = model.compute_loss(x=subject.inputs, y=subject.targets, y_pred=outputs)
     received = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+    # Embeddings give the rows that occurred alone.
+    received = [gradient if gradient is None else tf.convert_to_tensor(gradient) for gradient in received]
     none = [
         weight.path
         for weight, gradient in zip(model.trainable_weights, received)
