@@ -30,6 +30,31 @@ def add_output(arguments, task):
     output.add_argument("--json", action="store_true", help="print the record alone")
 
 
+def add_model_option(group):
+    """--option, for arguments of the model's builder; `options` reads it."""
+    group.add_argument(
+        "--option", action="append", metavar="NAME=VALUE", help="an argument of the model's builder; repeatable"
+    )
+
+
+def options(words):
+    """["width=16", ...] -> {"width": 16, ...}; values are JSON where they can be, else text.
+
+    Raises:
+        ValueError: a word without a name or a value.
+    """
+    named = {}
+    for word in words or ():
+        name, separator, value = word.partition("=")
+        if not separator or not name:
+            raise ValueError(f"`--option` must be NAME=VALUE. Received: {word!r}.")
+        try:
+            named[name] = json.loads(value)
+        except json.JSONDecodeError:
+            named[name] = value
+    return named
+
+
 def given(arguments, defaults):
     """{option: value} of what the command line says, but for where results go."""
     defaults = vars(defaults)

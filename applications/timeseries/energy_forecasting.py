@@ -13,7 +13,6 @@ once, at the end.
 Data: ETTh1 (Zhou et al., 2021, CC BY-ND 4.0), the split of 12, 4 and 4 months, all seven channels.
 """
 
-import json
 import sys
 import time
 from importlib.util import find_spec
@@ -72,9 +71,7 @@ def parse_args(argv):
     training.add_argument("--model", default="dlinear", help="one of `kerazoo list --task forecasting`")
     training.add_argument("--quantiles", help="ascending, with commas, symmetric around 0.5; for models that have them")
     training.add_argument("--calendar", action="store_true", help="tell the model the time of day, week and year")
-    training.add_argument(
-        "--option", action="append", metavar="NAME=VALUE", help="an argument of the model's builder; repeatable"
-    )
+    running.add_model_option(training)
     training.add_argument("--lookback", type=int, help="rows of the past that the model sees")
     training.add_argument("--horizon", type=int, default=96, help="rows to forecast")
     training.add_argument("--epochs", type=int)
@@ -99,7 +96,7 @@ def settle(arguments):
     if facts["task"] != "forecasting":
         raise ValueError(f"`--model` must be one for forecasting. Received: {arguments.model!r}, for {facts['task']}.")
     recipe = DEFAULTS | {"learning_rate": facts["arguments"].get("learning_rate")} | RECIPES.get(arguments.model, {})
-    arguments.option = recipe.pop("option", {}) | _options(arguments.option)
+    arguments.option = recipe.pop("option", {}) | running.options(arguments.option)
     running.fill_in(arguments, recipe)
     running.check_positive(
         arguments, "epochs", "batch_size", "limit", "lookback", "horizon", "season", "patience", "hold"
@@ -121,20 +118,6 @@ def _with(argument):
     """Names of the forecasters whose builder takes an argument."""
     names = kerazoo.list_models(task="forecasting")
     return [name for name in names if argument in kerazoo.info(name)["arguments"]]
-
-
-def _options(words):
-    """["width=16", ...] -> {"width": 16, ...}; values are JSON where they can be, else text."""
-    options = {}
-    for word in words or ():
-        name, separator, value = word.partition("=")
-        if not separator or not name:
-            raise ValueError(f"`--option` must be NAME=VALUE. Received: {word!r}.")
-        try:
-            options[name] = json.loads(value)
-        except json.JSONDecodeError:
-            options[name] = value
-    return options
 
 
 class Parts:

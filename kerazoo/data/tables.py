@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kerazoo.extras import need
+from kerazoo.registry import unknown_choice
 
 MOST_CATEGORIES = 50  # Values of a column of words; one with more is an identifier or free text.
 EMPTY = ("", "na", "nan", "null", "none", "?")
@@ -85,6 +86,17 @@ def breast_cancer():
 
 
 TABLES = {"breast_cancer": breast_cancer}
+
+
+def load_table(name):
+    """A named `Table`: a key of `TABLES`.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if name not in TABLES:
+        raise ValueError(unknown_choice("table", name, TABLES))
+    return TABLES[name]()
 
 
 def read_table(path, *, target, positive=None, drop=()):
