@@ -270,9 +270,7 @@ def judge(arguments, development, test, folder):
     threshold = binary.cheapest_threshold(on_validation, validation.target == validation.positive, miss=arguments.miss)
     chosen = (answers[arguments.model] >= threshold).astype(int)
     thresholds = np.linspace(0.01, 0.99, 99)
-    curves = {
-        n: binary.costs(p, truth, miss=arguments.miss, thresholds=thresholds).tolist() for n, p in answers.items()
-    }
+    costs = {n: binary.costs(p, truth, miss=arguments.miss, thresholds=thresholds) for n, p in answers.items()}
     judged = {
         "scores": [{"name": name} | binary.scores(answer, truth) for name, answer in answers.items()],
         "exports": exports,
