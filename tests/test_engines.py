@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import kerazoo
 from kerazoo import engines
-from kerazoo.engines import files, timing
+from kerazoo.engines import files, tflite, timing
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,27 @@ def test_every_engine_answers_as_the_model_for_any_batch(exported, engine, batch
     assert list(served.signature.outputs) == ["logits"]
     np.testing.assert_array_equal(served(image=images(batch)), answer)
     np.testing.assert_array_equal(served({"image": images(batch)}), answer)
+
+
+def test_a_file_that_xnnpack_cannot_prepare_runs_without_it(exported, monkeypatch):
+    real, opened = tflite.interpreter_module(), []
+
+    class Interpreter(real.Interpreter):
+        def __init__(self, **options):
+            opened.append(options.get("experimental_op_resolver_type"))
+            super().__init__(**options)
+
+        def allocate_tensors(self):
+            if opened[-1] is None:
+                raise RuntimeError("failed to create XNNPACK runtime. Node number 77 failed to prepare.")
+            super().allocate_tensors()
+
+    module = SimpleNamespace(Interpreter=Interpreter, OpResolverType=real.OpResolverType)
+    monkeypatch.setattr(tflite, "interpreter_module", lambda: module)
+    with pytest.warns(UserWarning, match="XNNPACK cannot run .*it runs without"):
+        served = kerazoo.load(exported[1], "tflite")
+    assert opened == [None, real.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES]
+    np.testing.assert_allclose(served(images(3)), exported[0](images(3), training=False), rtol=1e-4, atol=1e-3)
 
 
 def test_answers_stay_when_the_engine_runs_again(exported):

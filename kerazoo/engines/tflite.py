@@ -9,25 +9,44 @@ import numpy as np
 from kerazoo.engines.base import Engine, TensorFacts
 
 
-def interpreter_class():
+def interpreter_module():
     """LiteRT's interpreter (`pip install "kerazoo[litert]"`), else the one inside TensorFlow."""
     if find_spec("ai_edge_litert"):
-        from ai_edge_litert.interpreter import Interpreter
+        from ai_edge_litert import interpreter
 
-        return Interpreter
-    from tensorflow.lite import Interpreter
+        return interpreter
+    from tensorflow.lite.python import interpreter
 
-    return Interpreter
+    return interpreter
+
+
+def _allocated(path, threads):
+    """An interpreter that is ready to run; without XNNPACK where XNNPACK cannot prepare one of the file's nodes."""
+    module = interpreter_module()
+    options = {"model_path": str(path), "num_threads": threads or os.cpu_count()}
+    interpreter = module.Interpreter(**options)
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError as error:
+        if "XNNPACK" not in str(error):
+            raise
+        warnings.warn(f"XNNPACK cannot run {path} ({error}); it runs without, more slowly.", stacklevel=4)
+        kinds = module.OpResolverType
+        interpreter = module.Interpreter(
+            **options, experimental_op_resolver_type=kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        )
+        interpreter.allocate_tensors()
+    return interpreter
 
 
 class TFLiteEngine(Engine):
     """A `.tflite` file's first signature. It runs the batch it was converted for, in a loop."""
 
     def __init__(self, path, *, engine="tflite", metadata, threads=None):
-        with warnings.catch_warnings():  # TensorFlow announces that its own interpreter will go.
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*tf.lite.Interpreter")  # TensorFlow announces that its own will go.
             try:
-                self._interpreter = interpreter_class()(model_path=str(path), num_threads=threads or os.cpu_count())
+                self._interpreter = _allocated(path, threads)
             except ValueError as error:
                 raise ValueError(f"{path} must be a TFLite model: {error}") from error
         signatures = self._interpreter.get_signature_list()
@@ -47,8 +66,6 @@ class TFLiteEngine(Engine):
             batch=None if None in batches else batches.pop(),
         )
         self._allocated = None
-        if self._batch is not None:
-            self._interpreter.allocate_tensors()
 
     def _run(self, arrays):
         if self._batch is None:
