@@ -9,6 +9,7 @@ EXTRAS = {
     "keras_hub": "cv",
     "matplotlib": "apps",
     "pandas": "apps",
+    "pyarrow": "apps",
     "sklearn": "apps",
     "statsmodels": "apps",
     "tensorboard": "apps",

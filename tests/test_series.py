@@ -53,6 +53,10 @@ def test_gaps_take_the_last_value_before_them_never_a_later_one():
         read(text, missing="error")
 
 
+def test_a_constant_column_is_said():
+    assert "'y' never changes." in read("t,x,y\n2024-01-01,1,5\n2024-01-02,2,5\n2024-01-03,3,\n").notes
+
+
 def test_trading_days_are_rows():
     text = "t,x\n2024-01-05,1\n2024-01-08,2\n2024-01-09,3\n"
     assert read(text, grid="rows").values[:, 0].tolist() == [1, 2, 3]

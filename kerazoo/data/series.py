@@ -96,7 +96,7 @@ def read_series(path, *, time=None, columns=None, grid="even", missing="forward"
 
     Raises:
         FileNotFoundError: no such file.
-        ImportError: without pandas.
+        ImportError: without pandas, or pyarrow for Parquet.
         ValueError: no stamps or numbers, a cell that is neither a number nor empty, duplicate or off-grid
             stamps, fewer than two rows; with the line and the column.
 
@@ -142,6 +142,7 @@ def _table(path):
         if not path.is_file():
             raise FileNotFoundError(f"A series must be an existing file. Received: {str(path)!r}.")
         if path.suffix == ".parquet":
+            need("pyarrow")
             return pandas.read_parquet(path)
         if path.suffixes[:1] != [".csv"]:
             raise ValueError(f"A series must be a .csv, .csv.gz or .parquet file. Received: {str(path)!r}.")

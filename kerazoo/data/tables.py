@@ -133,6 +133,7 @@ def read_table(path, *, target, positive=None, drop=()):
         raise FileNotFoundError(f"A table must be an existing file. Received: {str(path)!r}.")
     try:
         if path.suffix == ".parquet":
+            need("pyarrow")
             cells = pandas.read_parquet(path)
         else:
             cells = pandas.read_csv(path, dtype=str, skipinitialspace=True, keep_default_na=False)
