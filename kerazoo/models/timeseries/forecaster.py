@@ -6,6 +6,11 @@ import numpy as np
 # PyTorch's start of a linear layer, uniform up to 1 / sqrt(inputs): the references' figures were reached with it.
 TORCH_UNIFORM = {"class_name": "VarianceScaling", "config": {"scale": 1 / 3, "distribution": "uniform"}}
 
+# For models with LSTMs.
+NO_INT8 = {
+    "tflite_int8": "TensorFlow 2.21's converter crashes on LSTMs in full int8; the dynamic form has 8-bit weights"
+}
+
 
 def past_input(lookback, channels):
     """The model's input: (B, lookback, channels), float32."""

@@ -8,10 +8,9 @@ import keras
 from keras import layers
 
 from kerazoo.layers.reversible_normalization import ReversibleNormalization
-from kerazoo.models.timeseries.forecaster import check_sizes, compile_point, past_input, sample_of
+from kerazoo.models.timeseries.forecaster import NO_INT8, check_sizes, compile_point, past_input, sample_of
 from kerazoo.registry import register
 
-INT8 = "TensorFlow 2.21's converter crashes on LSTMs in full int8; the dynamic form has 8-bit weights"
 SMOKE = {"lookback": 24, "horizon": 8, "channels": 3, "units": 16}
 
 
@@ -20,7 +19,7 @@ SMOKE = {"lookback": 24, "horizon": 8, "channels": 3, "units": 16}
     task="forecasting",
     smoke=SMOKE,
     sample=sample_of(lookback=24, horizon=8, channels=3),
-    unsupported={"tflite_int8": INT8},
+    unsupported=NO_INT8,
 )
 def lstm_seq2seq(
     *,

@@ -1,7 +1,8 @@
 """Temporal convolutional network (Bai et al., 2018, https://arxiv.org/abs/1803.01271) for forecasting.
 
 The paper's blocks: two causal, dilated, weight-normalised convolutions with dropout and a shortcut; the dilation
-doubles from block to block until the last step sees the whole past. Added for forecasting: the past is normalised
+doubles from block to block until the last step sees the whole past. Kernels start as PyTorch's do: the
+authors' own start is undone by their weight normalisation. Added for forecasting: the past is normalised
 by its own mean and deviation, and one linear layer on the last step gives all steps ahead.
 """
 
@@ -10,18 +11,19 @@ from keras import layers
 
 from kerazoo.layers.reversible_normalization import ReversibleNormalization
 from kerazoo.layers.weight_normalized_conv import WeightNormalizedConv1D
-from kerazoo.models.timeseries.forecaster import check_sizes, compile_point, past_input, sample_of
+from kerazoo.models.timeseries.forecaster import TORCH_UNIFORM, check_sizes, compile_point, past_input, sample_of
 from kerazoo.registry import register
 
 SMOKE = {"lookback": 24, "horizon": 8, "channels": 3, "filters": 8}
-START = {"class_name": "RandomNormal", "config": {"stddev": 0.01}}  # The authors'.
 
 
 def _block(x, filters, kernel, dilation, dropout, name):
     """(B, T, C) -> (B, T, filters)."""
     y = x
     for index in (1, 2):
-        y = WeightNormalizedConv1D(filters, kernel, dilation, kernel_initializer=START, name=f"{name}_conv{index}")(y)
+        y = WeightNormalizedConv1D(
+            filters, kernel, dilation, kernel_initializer=TORCH_UNIFORM, name=f"{name}_conv{index}"
+        )(y)
         y = layers.Dropout(dropout, name=f"{name}_dropout{index}")(layers.ReLU(name=f"{name}_relu{index}")(y))
     if x.shape[-1] != filters:
         x = layers.Conv1D(filters, 1, name=f"{name}_shortcut")(x)

@@ -13,7 +13,7 @@ from kerazoo.layers.interpretable_attention import InterpretableAttention
 from kerazoo.layers.ordered_quantiles import OrderedQuantiles
 from kerazoo.layers.variable_embedding import VariableEmbedding
 from kerazoo.losses.pinball import Pinball, check_quantiles
-from kerazoo.models.timeseries.forecaster import check_sizes, compile_point, past_input, sample_of
+from kerazoo.models.timeseries.forecaster import NO_INT8, check_sizes, compile_point, past_input, sample_of
 from kerazoo.registry import register
 
 VARIANTS = {"tft": {"params": 819_982}}
@@ -70,7 +70,7 @@ def _by_channel(x, channels):
     return x if channels == 1 else ops.repeat(x, channels, axis=0)
 
 
-@register(domain="timeseries", task="forecasting", variants=VARIANTS, smoke=SMOKE, sample=_sample)
+@register(domain="timeseries", task="forecasting", variants=VARIANTS, smoke=SMOKE, sample=_sample, unsupported=NO_INT8)
 def tft(
     *,
     width=128,
