@@ -27,8 +27,8 @@ def _files(module) -> set:
     found, waiting = set(), [module]
     while waiting:
         path = _path(waiting.pop())
-        # The registry and the packages' front pages say nothing about what a model computes.
-        if path is None or path in found or path.name in ("__init__.py", "registry.py"):
+        # The registry, the list of extras and the packages' front pages say nothing about what a model computes.
+        if path is None or path in found or path.name in ("__init__.py", "registry.py", "extras.py"):
             continue
         found.add(path)
         for node in ast.walk(ast.parse(path.read_bytes())):
