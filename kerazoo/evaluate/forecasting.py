@@ -124,7 +124,7 @@ def quantile_scores(forecast, truth, quantiles):
     everything = tuple(range(truth.ndim))
     pinball = np.maximum(levels * difference, (levels - 1) * difference).mean(axis=everything)
     coverage = {
-        round(high - low, 6): float(((difference[..., i] >= 0) & (difference[..., -1 - i] <= 0)).mean())
+        round(float(high - low), 6): float(((difference[..., i] >= 0) & (difference[..., -1 - i] <= 0)).mean())
         for i, (low, high) in enumerate(zip(levels, levels[::-1]))
         if low < high and abs(low + high - 1) < 1e-9
     }

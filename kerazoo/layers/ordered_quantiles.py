@@ -14,8 +14,8 @@ class OrderedQuantiles(keras.layers.Layer):
 
     >>> import numpy
     >>> from kerazoo.layers.ordered_quantiles import OrderedQuantiles
-    >>> OrderedQuantiles()(numpy.array([[1.0, 0.0, -5.0]])).numpy().round(3).tolist()
-    [[1.0, 1.693, 1.7]]
+    >>> [round(float(value), 3) for value in OrderedQuantiles()(numpy.array([[1.0, 0.0, -5.0]]))[0]]
+    [1.0, 1.693, 1.7]
     """
 
     def call(self, inputs):
