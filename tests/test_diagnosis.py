@@ -125,6 +125,24 @@ def test_breast_cancer_from_data_to_report(tmp_path, monkeypatch, capsys):
     assert sum(map(sum, record["threshold"]["confusion"])) == record["dataset"]["test"] == 113
 
 
+def test_a_run_stopped_among_the_folds_goes_on(tmp_path, monkeypatch, capsys):
+    from kerazoo.applications.healthcare import disease_diagnosis
+
+    monkeypatch.chdir(tmp_path)
+    honest = disease_diagnosis.compare
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(disease_diagnosis, "compare", stop)
+    with pytest.raises(KeyboardInterrupt):
+        kerazoo.run("disease_diagnosis", [*SMALL, "--out=run"])
+    assert "--resume" in capsys.readouterr().out
+    monkeypatch.setattr(disease_diagnosis, "compare", honest)
+    record = kerazoo.run("disease_diagnosis", [*SMALL, "--out=run", "--resume"])
+    assert record["training"]["epochs_run"] == 2 and len(record["folds"]) == 6
+
+
 def test_a_users_table_is_exported_with_its_words(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = patients(tmp_path, 200)

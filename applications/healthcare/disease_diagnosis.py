@@ -222,16 +222,15 @@ def raw_rows(table, encoder):
     return only(inputs)
 
 
-def judge(arguments, development, test, folder):
-    """Trains on all rows but the test's, exports, and puts the test rows to everything once.
+def judge(arguments, development, test, model, encoder):
+    """Exports the trained model, and puts the test rows to everything once.
 
     Returns:
-        What the record and the report take from it, by their names, and the journal.
+        What the record and the report take from it, by their names.
     """
     from kerazoo.evaluate import binary
 
     rest, validation = split(development, VALIDATION_SHARE, arguments.seed)
-    model, encoder, journal = train(arguments, rest, validation, folder, verbose="auto" if sys.stdout.isatty() else 2)
     print("Exporting ...")
     core = build(arguments, encoder, precision="float32", jit_compile=False)
     core.set_weights(model.get_weights())
@@ -271,7 +270,7 @@ def judge(arguments, development, test, folder):
     chosen = (answers[arguments.model] >= threshold).astype(int)
     thresholds = np.linspace(0.01, 0.99, 99)
     costs = {n: binary.costs(p, truth, miss=arguments.miss, thresholds=thresholds) for n, p in answers.items()}
-    judged = {
+    return {
         "scores": [{"name": name} | binary.scores(answer, truth) for name, answer in answers.items()],
         "exports": exports,
         "threshold": {
@@ -281,7 +280,6 @@ def judge(arguments, development, test, folder):
         },
         "costs": {"thresholds": thresholds.tolist(), "curves": {n: curve.tolist() for n, curve in costs.items()}},
     }
-    return judged, journal
 
 
 def main(argv=None):
@@ -300,8 +298,12 @@ def _run(arguments, start):
     folder = running.new_folder(TASK, f"{table.name}-{arguments.model}", arguments)
     with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
         development, test = split(table, TEST_SHARE, arguments.seed)
+        rest, validation = split(development, VALIDATION_SHARE, arguments.seed)
+        # Before the folds: --resume finds its way by this training's journal.
+        verbose = "auto" if sys.stdout.isatty() else 2
+        model, encoder, journal = train(arguments, rest, validation, folder, verbose=verbose)
         folds = compare(arguments, development, folder) if arguments.folds else []
-        judged, journal = judge(arguments, development, test, folder)
+        judged = judge(arguments, development, test, model, encoder)
     record = {
         "task": TASK,
         "command": running.command(TASK, given),
