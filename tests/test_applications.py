@@ -98,6 +98,22 @@ def test_a_folder_of_photos_with_a_broken_one(photos, capsys):
     assert "<red>" not in page and "&lt;red&gt;" in page and "broken.png" in page
 
 
+def test_a_seed_gives_one_training_however_fast_the_machine_is(monkeypatch):
+    """The pipeline's speed is measured before the training: for a second, so over more or fewer epochs of it."""
+    from kerazoo.data import pipeline
+
+    def runs_over(epochs):
+        def throughput(data, *, seconds):
+            return sum(len(labels) for _ in range(epochs) for _, labels in data)
+
+        monkeypatch.setattr(pipeline, "throughput", throughput)
+        argv = [*SMALL, "--epochs=2", "--learning-rate=0.01", "--augment=flip,crop", f"--out=run{epochs}"]
+        kerazoo.run("image_classification", argv)
+        return [epoch["loss"] for epoch in json.loads(Path(f"run{epochs}/run.json").read_text())["training"]["history"]]
+
+    np.testing.assert_allclose(runs_over(0), runs_over(3), rtol=1e-5)
+
+
 def stop_in_epoch(monkeypatch, error, *, epoch=1):
     """Raises in the middle of an epoch, as Ctrl-C or a full disk does."""
     import keras

@@ -15,6 +15,7 @@ Data: ETTh1 (Zhou et al., 2021, CC BY-ND 4.0), the split of 12, 4 and 4 months, 
 
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -238,8 +239,8 @@ def train(arguments, parts, folder):
     steps = max(len(parts.starts["train"]) // arguments.batch_size, 1)
     model = build(arguments, parts, steps=steps)
     first = journal.restore(model)
-    training = parts.batches("train", arguments.batch_size, training=True, seed=arguments.seed + first)
-    speed = throughput(training, seconds=1.0)
+    pipeline = partial(parts.batches, "train", arguments.batch_size, training=True, seed=arguments.seed + first)
+    training, speed = pipeline(), throughput(pipeline(), seconds=1.0)
     print(f"Input pipeline: {speed:,.0f} windows/s. Model: {model.name}, {model.count_params():,} parameters.")
     callbacks = [journal]
     if find_spec("tensorboard"):

@@ -10,6 +10,7 @@ saved_models/image_classification/<model>/<version>. The test split is looked at
 
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -206,7 +207,8 @@ def train(arguments, data, folder):
         model = build(arguments, len(data.classes), steps=steps * arguments.epochs)
         first = journal.restore(model)
         # A resumed run shuffles by another seed: the order of the first epochs would otherwise come again.
-        training = batches(
+        pipeline = partial(
+            batches,
             data.train,
             training=True,
             keep_remainder=bool(arguments.data_service),
@@ -214,7 +216,7 @@ def train(arguments, data, folder):
             seed=arguments.seed + first,
             **options,
         )
-        speed = throughput(training, seconds=1.0)
+        training, speed = pipeline(), throughput(pipeline(), seconds=1.0)
         print(f"Input pipeline: {speed:,.0f} images/s. Model: {model.name}, {model.count_params():,} parameters.")
         if arguments.strategy or arguments.data_service:
             training = distribution.distribute_dataset(

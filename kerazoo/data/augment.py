@@ -29,7 +29,8 @@ def augmentation(names, *, num_classes=None, seed=0):
 
     Returns:
         `(pixels, labels, seed) -> (float32 pixels, labels)` on batches, for `tf.data.Dataset.map`;
-        `seed` is an int64 scalar, new for each batch: equal seeds draw equally, in any order.
+        `seed` is an int64 scalar, new for each batch: equal seeds draw equally, in any order. Layers of Keras
+        and keras-cv draw by their own seed, in the order in which parallel threads come to them.
 
     Raises:
         ValueError: an unknown name, or mixing without `num_classes`.
