@@ -272,6 +272,8 @@ def deployable(arguments, parts, weights):
     shift = [-m / d for m, d in zip(mean, deviation)]
     scaled = keras.layers.Rescaling([1 / d for d in deviation], offset=shift, name="scale")(inputs["past"])
     answers = core(inputs | {"past": scaled} if len(inputs) > 1 else scaled)
+    if "distribution" in kerazoo.info(arguments.model)["arguments"]:
+        answers = answers[..., 0]  # The mean.
     if arguments.quantiles:  # The channels stand last but one.
         deviation, mean = [[d] for d in deviation], [[m] for m in mean]
     forecast = keras.layers.Rescaling(deviation, offset=mean, name="unscale")(answers)

@@ -50,7 +50,7 @@ def _error(subject, engine):
 def _file(subject, engine):
     """The exported file of an engine, from one export of everything."""
     if not hasattr(subject, "exported"):
-        model, _, _ = subject.trained
+        model, *_ = subject.trained
         subject.exported = export(
             model,
             f"{subject.folder.name}/export",

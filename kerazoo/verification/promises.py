@@ -84,15 +84,15 @@ def gradients(subject):
 
 def overfits(subject):
     """Learns one batch by heart."""
-    _, first, last = subject.trained
-    if not last < LEARNT * first:
+    _, first, last, left = subject.trained
+    if not left < LEARNT:
         raise Broken(f"the loss goes from {first:.3g} only to {last:.3g}")
-    return last / first
+    return left
 
 
 def responds(subject):
     """The trained output moves when the input does, so that no comparison below is vacuous."""
-    model, _, _ = subject.trained
+    model, *_ = subject.trained
     moved = min(float(np.ptp(y, axis=0).max() / max(np.abs(y).max(), 1e-12)) for y in flat(model(subject.inputs)))
     if not moved > 1e-3:
         raise Broken(f"outputs differ by {moved:.1e} of their size over the batch")
@@ -101,13 +101,13 @@ def responds(subject):
 
 def inference_mode(subject):
     """`model(x)` is inference: equal to `model(x, training=False)`, after the statistics have moved."""
-    model, _, _ = subject.trained
+    model, *_ = subject.trained
     return within(relative_error(model(subject.inputs), model(subject.inputs, training=False)), 1e-6)
 
 
 def keras_roundtrip(subject):
     """`.keras` in safe mode, without custom objects: the same outputs, compiled the same."""
-    model, _, _ = subject.trained
+    model, *_ = subject.trained
     path = f"{subject.folder.name}/model.keras"
     model.save(path)
     loaded = keras.saving.load_model(path, safe_mode=True)
@@ -118,7 +118,7 @@ def keras_roundtrip(subject):
 
 def xla(subject):
     """XLA equals eager: forward, and every weight's change in one training step."""
-    model, _, _ = subject.trained
+    model, *_ = subject.trained
     error = relative_error(tf.function(model, jit_compile=True)(subject.inputs), model(subject.inputs))
     within(error, FORWARD_TOLERANCE)
     eager = _step(subject, run_eagerly=True)

@@ -42,7 +42,7 @@ class Subject:
 
     @functools.cached_property
     def trained(self):
-        """(model, initial loss, final loss) after learning the sample batch; its statistics have moved."""
+        """(model, initial loss, final loss, what is left) after learning the sample batch; its statistics have moved."""
         # Fixed rates: the promise is about the graph, the recipe's rate fits a real epoch. The lower one
         # is for deep networks without normalisation, which the higher one throws off.
         for rate in RATES:
@@ -50,10 +50,10 @@ class Subject:
             model = self.build(optimizer=keras.optimizers.Adam(rate, clipnorm=1.0), metrics=[])
             first = last = _loss(model.train_on_batch(self.inputs, self.targets))
             for _ in range(STEPS):
-                if last < ENOUGH * first:
+                if _left(model, first, last) < ENOUGH:
                     break
                 last = _loss(model.train_on_batch(self.inputs, self.targets))
-            if last < LEARNT * first:
+            if _left(model, first, last) < LEARNT:
                 break
         # Let the moving statistics catch up with the batch's, so that inference answers as training does.
         for layer in model._flatten_layers():
@@ -61,7 +61,7 @@ class Subject:
                 layer.momentum = 0.5
         for _ in range(8):
             model(self.inputs, training=True)
-        return model, first, last
+        return model, first, last, _left(model, first, last)
 
     def without_chance(self, model):
         """Switches dropout and its kin off, so that two runs of a training step can be compared."""
@@ -70,6 +70,13 @@ class Subject:
                 if isinstance(getattr(layer, attribute, None), float):
                     setattr(layer, attribute, 0.0)
         return model
+
+
+def _left(model, first, last):
+    """The share of the initial loss that is left; of the surprise, where the loss is its logarithm and has no zero."""
+    if getattr(model.loss, "unbounded", False):
+        return float(np.exp(last - first))
+    return last / first
 
 
 def _loss(result):
