@@ -4,7 +4,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kerazoo.data.download import checksum, download
-from kerazoo.data.labelled_series import SeriesData, read_ts
+from kerazoo.data.labelled_files import read_ts
+from kerazoo.data.labelled_series import SeriesData
 from kerazoo.data.locate import data_folder
 from kerazoo.registry import unknown_choice
 
