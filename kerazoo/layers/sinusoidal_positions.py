@@ -1,0 +1,51 @@
+"""Waves of many lengths added to a sequence, so that each position can be told from the others."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class SinusoidalPositions(keras.layers.Layer):
+    """Adds the fixed sines and cosines of the Transformer (Vaswani et al., 2017, https://arxiv.org/abs/1706.03762).
+
+    Sines stand in the even channels, cosines in the odd ones; nothing is learned.
+
+    Args:
+        longest: the wave lengths grow from 2 pi to 2 pi times this.
+        **options: of every Keras layer: `name`, `dtype`, `trainable`.
+
+    Shapes: (B, positions, channels) -> the same.
+
+    Raises:
+        ValueError: a sequence of unknown length.
+
+    Example:
+
+    >>> import numpy
+    >>> from kerazoo.layers.sinusoidal_positions import SinusoidalPositions
+    >>> SinusoidalPositions()(numpy.zeros((1, 3, 2), "float32")).numpy()[0, 1].round(4).tolist()
+    [0.8414999842643738, 0.5403000116348267]
+    """
+
+    def __init__(self, longest=10_000.0, **options):
+        super().__init__(**options)
+        self.longest = longest
+
+    def build(self, input_shape):
+        _, positions, channels = input_shape
+        if positions is None:
+            raise ValueError(f"The number of positions must be known. Received: inputs of shape {input_shape!r}.")
+        rate = self.longest ** (-np.arange(0, channels, 2) / channels)
+        angle = np.arange(positions)[:, None] * rate
+        waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(positions, -1)
+        self.waves = waves[:, :channels].astype("float32")
+
+    def call(self, inputs):
+        return inputs + ops.cast(self.waves, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"longest": self.longest}
