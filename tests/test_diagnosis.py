@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.data.tables import Encoder, load_table, read_table
+from kerazoo.data.encoder import Encoder
+from kerazoo.data.named_tables import load_table
+from kerazoo.data.tables import read_table
 from kerazoo.layers.standardize import Standardize
 
 for needed in ("sklearn", "pandas", "matplotlib"):
@@ -94,7 +96,8 @@ def test_scores_and_costs():
 
 
 def test_breast_cancer_looks_for_the_malignant():
-    table = load_table("breast_cancer")
+    table, tests = load_table("breast_cancer")
+    assert tests == {}
     assert len(table) == 569 and table.classes[table.positive] == "malignant"
     assert (table.target == table.positive).sum() == 212
     with pytest.raises(ValueError, match="Did you mean 'breast_cancer'"):
@@ -112,33 +115,33 @@ def test_breast_cancer_from_data_to_report(tmp_path, monkeypatch, capsys):
     record = kerazoo.run("disease_diagnosis", SMALL)
     printed = capsys.readouterr().out
     names = ["tab_resnet", "logistic regression", "gradient boosting"]
-    assert [row["name"] for row in record["scores"]] == names
+    assert [row["name"] for row in record["scores"]["test"]] == names
     assert [(row["name"], row["fold"]) for row in record["folds"]] == [(n, f) for f in (1, 2) for n in names]
     assert "AUROC" in printed and ("beats" in printed or "cannot be told apart" in printed)
-    assert record["scores"][1]["auroc"] > 0.95
+    assert record["scores"]["test"][1]["auroc"] > 0.95
     assert [row["form"] for row in record["exports"]] == ["saved_model", "tflite"]
     assert all(row["difference"] < 1e-4 for row in record["exports"])
     folder = tmp_path / "runs" / "disease_diagnosis" / "breast_cancer-tab_resnet-1"
     assert json.loads((folder / "run.json").read_text()) == json.loads(json.dumps(record))
     page = (folder / "report.html").read_text()
     assert page.count("data:image/svg+xml") == 3 and "no medical device" in page
-    assert sum(map(sum, record["threshold"]["confusion"])) == record["dataset"]["test"] == 113
+    assert sum(map(sum, record["threshold"]["confusion"])) == record["dataset"]["tests"]["test"] == 113
 
 
 def test_a_run_stopped_among_the_folds_goes_on(tmp_path, monkeypatch, capsys):
-    from kerazoo.applications.healthcare import disease_diagnosis
+    from kerazoo.applications import tables
 
     monkeypatch.chdir(tmp_path)
-    honest = disease_diagnosis.compare
+    honest = tables.compare
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(disease_diagnosis, "compare", stop)
+    monkeypatch.setattr(tables, "compare", stop)
     with pytest.raises(KeyboardInterrupt):
         kerazoo.run("disease_diagnosis", [*SMALL, "--out=run"])
     assert "--resume" in capsys.readouterr().out
-    monkeypatch.setattr(disease_diagnosis, "compare", honest)
+    monkeypatch.setattr(tables, "compare", honest)
     record = kerazoo.run("disease_diagnosis", [*SMALL, "--out=run", "--resume"])
     assert record["training"]["epochs_run"] == 2 and len(record["folds"]) == 6
 
@@ -165,7 +168,7 @@ def test_a_users_table_is_exported_with_its_words(tmp_path, monkeypatch):
         (["--model=resnet20"], "`--model` must be one for tables"),
         (["--data=rows.csv"], "`--data` needs `--target`"),
         (["--folds=1"], "`--folds` must be 0 or at least 2"),
-        (["--miss=0"], "`--miss` positive"),
+        (["--miss=0"], "`--miss` must be positive"),
         (["--option=depth=3"], "Unknown argument for 'tab_resnet'"),
     ],
 )

@@ -1,12 +1,11 @@
-"""Tables of rows with a target: read from CSV or Parquet, or carried by scikit-learn; split, encoded."""
+"""Tables of rows with a target: read from CSV or Parquet, their columns' kinds inferred."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from kerazoo.extras import need
-from kerazoo.registry import unknown_choice
 
 MOST_CATEGORIES = 50  # Values of a column of words; one with more is an identifier or free text.
 EMPTY = ("", "na", "nan", "null", "none", "?")
@@ -24,6 +23,9 @@ class Table:
         positive: position of the class that is looked for, where there are two.
         name, source, terms: as in the command line and the report.
         notes: sentences on what was inferred or left out.
+        groups: {name: str (N,)}, what rows are judged by and a model need not see.
+        time: float64 (N,), when each row came, or None; rows with it are in its order.
+        published: {what was published: figure}, for the report.
     """
 
     numeric: dict
@@ -35,22 +37,34 @@ class Table:
     source: str = ""
     terms: str = ""
     notes: tuple = ()
+    groups: dict = field(default_factory=dict)
+    time: np.ndarray | None = None
+    published: dict = field(default_factory=dict)
 
     def __len__(self):
         return len(self.target)
 
     def take(self, rows):
         """The rows at these positions."""
-        return Table(
-            **(
-                vars(self)
-                | {
-                    "numeric": {name: values[rows] for name, values in self.numeric.items()},
-                    "categories": {name: values[rows] for name, values in self.categories.items()},
-                    "target": self.target[rows],
-                }
-            )
-        )
+        columns = {
+            kind: {name: values[rows] for name, values in getattr(self, kind).items()}
+            for kind in ("numeric", "categories", "groups")
+        }
+        time = None if self.time is None else self.time[rows]
+        return replace(self, **columns, target=self.target[rows], time=time)
+
+    def without(self, names):
+        """The table without these columns.
+
+        Raises:
+            ValueError: an unknown column, or none left.
+        """
+        known = [*self.numeric, *self.categories]
+        unknown = [name for name in names if name not in known]
+        if unknown or not set(known) - set(names):
+            raise ValueError(f"`drop` must leave some of the columns {known}. Received: {list(names)}.")
+        kept = ({k: v for k, v in columns.items() if k not in names} for columns in (self.numeric, self.categories))
+        return replace(self, **dict(zip(("numeric", "categories"), kept)))
 
     def record(self):
         """Everything but the rows, as JSON types."""
@@ -60,46 +74,16 @@ class Table:
             "numeric": list(self.numeric),
             "categories": list(self.categories),
             "classes": list(self.classes),
-            "positive": self.classes[self.positive],
+            "positive": self.classes[self.positive] if len(self.classes) == 2 else None,
             "share_of_classes": {name: float((self.target == index).mean()) for index, name in enumerate(self.classes)},
             "source": self.source,
             "terms": self.terms,
             "notes": list(self.notes),
+            "published": self.published,
         }
 
 
-def breast_cancer():
-    """569 tumours, 30 measurements each: benign or malignant (Wolberg et al., 1995), that scikit-learn carries."""
-    need("sklearn")
-    from sklearn.datasets import load_breast_cancer
-
-    data = load_breast_cancer()
-    return Table(
-        {str(name): column for name, column in zip(data.feature_names, data.data.T)},
-        {},
-        (1 - data.target).astype("int32"),
-        ("benign", "malignant"),
-        name="breast_cancer",
-        source="scikit-learn's load_breast_cancer: UCI Breast Cancer Wisconsin (Diagnostic)",
-        terms="CC BY 4.0 (UCI Machine Learning Repository)",
-    )
-
-
-TABLES = {"breast_cancer": breast_cancer}
-
-
-def load_table(name):
-    """A named `Table`: a key of `TABLES`.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    if name not in TABLES:
-        raise ValueError(unknown_choice("table", name, TABLES))
-    return TABLES[name]()
-
-
-def read_table(path, *, target, positive=None, drop=()):
+def read_table(path, *, target, positive=None, drop=(), groups=(), time=None):
     """Reads a table with a target column of classes.
 
     A column whose cells are all numbers or empty is numeric, one of few different words is a category; others
@@ -110,6 +94,8 @@ def read_table(path, *, target, positive=None, drop=()):
         target: name of the column of classes.
         positive: the class that is looked for, where there are two; by default the rarer one.
         drop: names of columns to leave out, for instance identifiers.
+        groups: names of columns to judge by; one that is not in `drop` is seen by a model all the same.
+        time: name of the column that says when each row came, as numbers or dates; it becomes no input.
 
     Raises:
         FileNotFoundError: no such file.
@@ -139,78 +125,91 @@ def read_table(path, *, target, positive=None, drop=()):
             cells = pandas.read_csv(path, dtype=str, skipinitialspace=True, keep_default_na=False)
     except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no table: {error}") from error
-    unknown = [name for name in (target, *drop) if name not in cells.columns]
+    table = table_of(cells, where=path, target=target, positive=positive, drop=drop, groups=groups, time=time)
+    return replace(table, name=path.name.partition(".")[0], source=str(path))
+
+
+def table_of(cells, *, where, target, positive=None, drop=(), groups=(), time=None, most_categories=MOST_CATEGORIES):
+    """The `Table` of a pandas data frame; the arguments are those of `read_table`.
+
+    Args:
+        where: what messages call it.
+        most_categories: different words of a category, at most.
+
+    Raises:
+        ValueError: as `read_table`.
+    """
+    unknown = [name for name in (target, *drop, *groups, *([time] if time else [])) if name not in cells.columns]
     if unknown:
-        raise ValueError(f"{path} has the columns {list(cells.columns)}. Received: {unknown[0]!r}.")
+        raise ValueError(f"{where} has the columns {list(cells.columns)}. Received: {unknown[0]!r}.")
+    stamps, notes = None, []
+    if time:
+        stamps = _stamps(cells[time], where)
+        order = np.argsort(stamps, kind="stable")
+        cells, stamps = cells.iloc[order], stamps[order]
+        notes.append(f"{time!r} orders the rows and is no input: what comes later has times never seen before.")
     words = cells[target].astype(str).str.strip()
     empty = np.flatnonzero(words.str.lower().isin(EMPTY))
     if len(empty):
         raise ValueError(
-            f"{path}, line {empty[0] + 2}, column {target!r}: every row must have a class. Received: none."
+            f"{where}, line {cells.index[empty[0]] + 2}, column {target!r}: every row must have a class. "
+            "Received: none."
         )
     classes, codes = np.unique(words.to_numpy(str), return_inverse=True)
     if not 2 <= len(classes) <= MOST_CATEGORIES:
         raise ValueError(f"{target!r} must have 2 to {MOST_CATEGORIES} classes. Received: {len(classes)}.")
+    numeric, categories, left_out = _columns(
+        cells.drop(columns=[target, time, *drop], errors="ignore"), most_categories
+    )
+    if not numeric and not categories:
+        raise ValueError(f"{where} must have a column beside {target!r}. Received: {left_out or 'none'}.")
+    if positive is not None and positive not in classes:
+        raise ValueError(f"`positive` must be one of {classes.tolist()}. Received: {positive!r}.")
+    rarest = int(np.bincount(codes, minlength=len(classes)).argmin())
+    return Table(
+        numeric,
+        categories,
+        codes.astype("int32"),
+        tuple(classes.tolist()),
+        rarest if positive is None else classes.tolist().index(positive),
+        notes=(*notes, *left_out),
+        groups={name: cells[name].astype(str).str.strip().to_numpy(str) for name in groups},
+        time=stamps,
+    )
+
+
+def _columns(cells, most_categories):
+    """({name: numbers}, {name: words}, notes) of a data frame's columns."""
+    import pandas
+
     numeric, categories, notes = {}, {}, []
     for name in cells.columns:
-        if name == target or name in drop:
-            continue
         column = cells[name]
         text = column.astype(str).str.strip()
         absent = (column.isna() | text.str.lower().isin(EMPTY)).to_numpy()
         numbers = pandas.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
         if np.isfinite(numbers[~absent]).all() and not absent.all():
             numeric[name] = np.where(absent, np.nan, numbers)
-        elif 1 < len(set(text[~absent])) <= MOST_CATEGORIES:
+        elif 1 < len(set(text[~absent])) <= most_categories:
             categories[name] = np.where(absent, "", text.to_numpy(str))
         else:
             notes.append(f"{name!r} is left out: {len(set(text[~absent]))} different words.")
-    if not numeric and not categories:
-        raise ValueError(f"{path} must have a column beside {target!r}. Received: {notes or 'none'}.")
-    counts = np.bincount(codes, minlength=len(classes))
-    if positive is not None and positive not in classes:
-        raise ValueError(f"`positive` must be one of {classes.tolist()}. Received: {positive!r}.")
-    chosen = int(counts.argmin()) if positive is None else classes.tolist().index(positive)
-    named = path.name.partition(".")[0]
-    return Table(
-        numeric, categories, codes.astype("int32"), tuple(classes.tolist()), chosen, named, str(path), "", tuple(notes)
-    )
+    return numeric, categories, notes
 
 
-class Encoder:
-    """Learns from training rows how rows become a network's inputs.
+def _stamps(column, where):
+    """Numbers, or seconds since 1970 of dates, as float64."""
+    import pandas
 
-    Numbers: empty cells become the median, then mean 0 and deviation 1. Categories: an index for each value seen,
-    0 for an empty cell and for a value never seen.
-
-    Args:
-        table: the training `Table`.
-    """
-
-    def __init__(self, table):
-        self.numeric, self.values = list(table.numeric), {}
-        columns = np.stack(list(table.numeric.values()), axis=1) if self.numeric else np.zeros((len(table), 0))
-        self.median = np.nan_to_num(np.nanmedian(columns, axis=0)) if len(self.numeric) else np.zeros(0)
-        filled = np.where(np.isnan(columns), self.median, columns)
-        self.mean, deviation = filled.mean(axis=0), filled.std(axis=0)
-        self.deviation = np.where(deviation > 0, deviation, 1.0)
-        for name, cells in table.categories.items():
-            self.values[name] = sorted(set(cells.tolist()) - {""})
-
-    @property
-    def cardinalities(self):
-        """Indices of each category: the values seen, and one for all others."""
-        return tuple(max(len(values) + 1, 2) for values in self.values.values())
-
-    def __call__(self, table):
-        """{"numeric": (N, columns) float32, "categories": (N, K) int32}, those that there are."""
-        rows = {}
-        if self.numeric:
-            columns = np.stack([table.numeric[name] for name in self.numeric], axis=1)
-            filled = np.where(np.isnan(columns), self.median, columns)
-            rows["numeric"] = ((filled - self.mean) / self.deviation).astype("float32")
-        if self.values:
-            index = {name: {value: i for i, value in enumerate(known, start=1)} for name, known in self.values.items()}
-            codes = [[index[name].get(cell, 0) for cell in table.categories[name].tolist()] for name in self.values]
-            rows["categories"] = np.array(codes, "int32").T
-        return rows
+    numbers = pandas.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
+    if not np.isfinite(numbers).all():
+        dates = pandas.to_datetime(column, errors="coerce", utc=True)
+        since = (dates - pandas.Timestamp(0, tz="UTC")).dt.total_seconds()
+        numbers = since.to_numpy("float64", na_value=np.nan)
+    wrong = np.flatnonzero(~np.isfinite(numbers))
+    if len(wrong):
+        raise ValueError(
+            f"{where}, line {wrong[0] + 2}, column {column.name!r}: a time must be a number or a date. "
+            f"Received: {column.iloc[wrong[0]]!r}."
+        )
+    return numbers

@@ -1,6 +1,4 @@
-"""Judging scores for two classes: ranking, calibration, costs; the classical models that a network has to beat."""
-
-import warnings
+"""Judging scores for two classes: ranking, calibration, costs, alerts, rejections."""
 
 import numpy as np
 
@@ -63,43 +61,53 @@ def cheapest_threshold(probabilities, truth, *, miss):
     return float(thresholds[costs(probabilities, truth, miss=miss, thresholds=thresholds).argmin()])
 
 
-def classical(name, *, seed=0):
-    """A scikit-learn pipeline on a data frame of a `Table`'s columns.
+def ranking(values, truth):
+    """{"auroc", "auprc"} of any values that are higher where the positive class is likelier; no probabilities."""
+    need("sklearn")
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    return {"auroc": float(roc_auc_score(truth, values)), "auprc": float(average_precision_score(truth, values))}
+
+
+def alerts(values, truth, shares):
+    """What is found where only the rows with the highest values can be looked into.
 
     Args:
-        name: "logistic regression" or "gradient boosting".
-        seed: of the fit.
+        values: (N,), higher where the positive class is likelier; of equal ones the first is looked into.
+        truth: (N,), 0 or 1.
+        shares: of the rows that can be looked into, each in (0, 1]; one row at least.
+
+    Returns:
+        [{"share", "alerts", "recall", "precision"}], one for each share.
+
+    Example:
+
+    >>> alerts([0.9, 0.1, 0.8, 0.3], [1, 0, 0, 1], [0.25, 0.5])[1]
+    {'share': 0.5, 'alerts': 2, 'recall': 0.5, 'precision': 0.5}
     """
-    need("sklearn")
-    from sklearn.compose import make_column_selector, make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
-
-    numbers, words = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")
-    if name == "logistic regression":
-        columns = make_column_transformer(
-            (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
-            (OneHotEncoder(handle_unknown="ignore"), words),
-        )
-        return make_pipeline(columns, LogisticRegression(max_iter=2000))
-    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
-    columns = make_column_transformer(("passthrough", numbers), (encoder, words))
-    return make_pipeline(columns, HistGradientBoostingClassifier(random_state=seed))
+    truth = np.asarray(truth, bool)
+    found = np.cumsum(truth[np.argsort(-np.asarray(values), kind="stable")])
+    rows = []
+    for share in shares:
+        count = max(round(share * len(truth)), 1)
+        recall, precision = found[count - 1] / found[-1], found[count - 1] / count
+        rows.append({"share": share, "alerts": count, "recall": float(recall), "precision": float(precision)})
+    return rows
 
 
-def classical_probabilities(name, train, test, *, seed=0):
-    """Probabilities of the positive class, (N,), by a classical model fitted on `train`, two `Table`s."""
+def reject_curve(risks, bad, shares):
+    """Share of bad rows among those taken, where the least risky are taken: (shares,).
 
-    def frame(table):
-        need("pandas")
-        import pandas
+    Args:
+        risks: (N,).
+        bad: (N,), 0 or 1.
+        shares: of the rows that are taken, each in (0, 1]; one row at least.
 
-        return pandas.DataFrame({**table.numeric, **table.categories})
+    Example:
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # A fit that stops early still answers; its score is counted.
-        model = classical(name, seed=seed).fit(frame(train), train.target == train.positive)
-        return model.predict_proba(frame(test))[:, 1]
+    >>> reject_curve([0.1, 0.9, 0.2, 0.8], [0, 1, 1, 0], [0.25, 0.5, 1.0]).tolist()
+    [0.0, 0.5, 0.5]
+    """
+    among = np.cumsum(np.asarray(bad, float)[np.argsort(risks, kind="stable")])
+    counts = np.maximum(np.round(np.asarray(shares) * len(among)).astype(int), 1)
+    return among[counts - 1] / counts

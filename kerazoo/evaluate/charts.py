@@ -104,6 +104,30 @@ def lines(curves, *, x, y, highlight=()):
     return _svg(figure)
 
 
+def curves(points, *, x, y, highlight=(), diagonal=None, markers=False):
+    """Curves over numbers as an SVG.
+
+    Args:
+        points: {name: ((n,) places, (n,) values)}.
+        x: what the places are.
+        y: what the values are.
+        highlight: names drawn in the strong colour.
+        diagonal: what to call a line on which both are equal; None draws none.
+        markers: a dot at each place.
+    """
+    figure, axis = _figure(6.4, 4.2)
+    others = iter((ORANGE, GREEN, RED, MUTED, INK))
+    if diagonal:
+        axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=diagonal)
+    for name, (places, values) in points.items():
+        strong = name in highlight
+        color, width, marker = BLUE if strong else next(others), 2.4 if strong else 1.4, "o" if markers else None
+        axis.plot(places, values, color=color, linewidth=width, marker=marker, markersize=4, label=shorten(name, 30))
+    axis.set(xlabel=x, ylabel=y)
+    axis.legend(frameon=False, fontsize=9)
+    return _svg(figure)
+
+
 def confusion_matrix(confusion, classes):
     """True classes in rows, answers in columns, shaded by the share of the row, as an SVG.
 

@@ -1,0 +1,35 @@
+"""The text of a named data set's file, wherever it lies."""
+
+from pathlib import PurePosixPath
+
+from kerazoo.data.archives import read_zip
+from kerazoo.data.download import checksum, download
+from kerazoo.data.locate import data_folder
+
+
+def named_text(archive, member, *, folder, file, address, sha256, size):
+    """The file's text: from an archive in the data folder, or else from its canonical address.
+
+    Args:
+        archive: name of a zip archive that may lie in the data folder.
+        member: name of the file in it.
+        folder: where the download goes, in the data folder.
+        file: name of the download.
+        address: the download's.
+        sha256: of the download.
+        size: bytes of the download.
+
+    Raises:
+        ValueError: a damaged archive, one without the file, or a download that is not what it should be.
+        ConnectionError: the file is nowhere on this machine and cannot be fetched.
+    """
+    archive, path = data_folder() / archive, data_folder() / folder / file
+    if archive.is_file() and not path.is_file():
+        members = read_zip(archive, lambda name: PurePosixPath(name).name == member)
+        if len(members) != 1:
+            raise ValueError(f"{archive} must have one member {member}. Received: {sorted(members)}.")
+        return next(iter(members.values())).decode()
+    download(address, path, sha256=sha256, size=size)
+    if checksum(path) != sha256:
+        raise ValueError(f"{path} must have sha256 {sha256}. Received: {checksum(path)}.")
+    return path.read_text(encoding="utf-8")
