@@ -1,4 +1,6 @@
-"""Splits that keep the share of every class, repeatable by their seed."""
+"""Splits that keep the share of every class, repeatable by their seed; and splits in order of time."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -86,3 +88,51 @@ def draw_missing(parts, *, seed=0):
         parts[name], parts["train"] = train.take(drawn), train.take(rest)
         said.append(f"{len(drawn):,} images drawn from the training images of every class for {name}, seed {seed}")
     return parts, said
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows of one step of a walk forward: ranges with an end that is not theirs."""
+
+    train: range
+    validation: range
+    test: range
+
+
+def walk_forward(count, *, folds, first, reach, validation=0.15):
+    """Folds in order of time: each is trained on all rows before its test rows (Lopez de Prado, 2018, chapter 7).
+
+    Between two parts lie `reach` rows that neither has: their labels look into the later part.
+
+    Args:
+        count: rows.
+        folds: how many; their test parts follow on one another and have one size, but for rounding.
+        first: rows before the first test part.
+        reach: rows that a label looks ahead.
+        validation: share of the rows before a test part that steer the training, the latest of them.
+
+    Raises:
+        ValueError: too few rows for the folds.
+
+    Example:
+
+    >>> from kerazoo.data.splits import walk_forward
+    >>> [(fold.train, fold.test) for fold in walk_forward(100, folds=2, first=60, reach=2, validation=0.5)]
+    [(range(0, 28), range(60, 80)), (range(0, 38), range(80, 100))]
+    """
+    if folds < 1 or not 0 < first < count or count - first < folds or not 0 < validation < 1:
+        raise ValueError(
+            "There must be rows before the first test part and one for each fold after it, and a share between 0 and "
+            f"1. Received: {count} rows, first={first}, folds={folds}, validation={validation}."
+        )
+    edges = np.linspace(first, count, folds + 1).round().astype(int).tolist()
+    parts = []
+    for start, end in zip(edges, edges[1:]):
+        seen = start - reach
+        held = start - max(round(start * validation), 1)
+        if held - reach < 1 or held >= seen:
+            raise ValueError(
+                f"Too few rows before a test part, with {reach} left out between parts. Received: {start} rows."
+            )
+        parts.append(Fold(range(held - reach), range(held, seen), range(start, end)))
+    return parts
