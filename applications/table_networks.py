@@ -47,7 +47,8 @@ def build(arguments, table, encoder, **options):
     from kerazoo.data.encoder import bin_edges
 
     two = len(table.classes) == 2
-    if arguments.option.get("numeric_embedding") == "piecewise" and encoder.numeric:
+    chosen = kerazoo.info(arguments.model)["arguments"] | arguments.option
+    if chosen.get("numeric_embedding") == "piecewise" and encoder.numeric:
         options = {"bin_edges": bin_edges(encoder.scaled(table), PIECEWISE_BINS)} | options
     return kerazoo.build(
         arguments.model,

@@ -198,11 +198,11 @@ def _columns(cells, most_categories):
 
 
 def _stamps(column, where):
-    """Numbers, or seconds since 1970 of dates, as float64."""
+    """Numbers, or seconds since 1970 where no cell is a number, as float64."""
     import pandas
 
     numbers = pandas.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
-    if not np.isfinite(numbers).all():
+    if not np.isfinite(numbers).any():
         dates = pandas.to_datetime(column, errors="coerce", utc=True)
         since = (dates - pandas.Timestamp(0, tz="UTC")).dt.total_seconds()
         numbers = since.to_numpy("float64", na_value=np.nan)

@@ -79,8 +79,8 @@ def _reasons(report, record):
     with report.section(
         "Reasons",
         "How far each column's value moves the log-odds of the risk beside the typical value, over "
-        f"{reasons['rows']:,} test rows; one column at a time, so it says nothing of several together, nor of causes. The three strongest "
-        f"of each of the {reasons['refused']:,} refused among them are in reasons.csv.",
+        f"{reasons['rows']:,} test rows; one column at a time, so it says nothing of several together, nor of causes. "
+        f"The three strongest of each of the {reasons['refused']:,} refused among them are in reasons.csv.",
     ):
         strongest = sorted(reasons["mean_effects"].items(), key=lambda pair: -pair[1])[:12]
         report.figures((charts.bars(strongest, unit="{:.2f}"), "mean effect of each column"))

@@ -76,7 +76,8 @@ def add_rest(report, record, lead):
         tests = ", ".join(f"{count:,} of {part}" for part, count in table["tests"].items())
         rows += [("split", f"{table['development']:,} rows to develop on, {tests}: {table['split']}")]
         rows += [("note", note) for note in table["notes"]]
-        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
+        settings = {key: value for key, value in record["settings"].items() if value not in (None, [], {})}
+        rows += [(key.replace("_", " "), text.setting(value)) for key, value in settings.items()]
         rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
         report.table(("", ""), rows)
 

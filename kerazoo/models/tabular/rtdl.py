@@ -10,15 +10,22 @@ from keras import layers, ops
 from kerazoo.layers.batch_normalization import BatchNormalization
 from kerazoo.layers.class_token import ClassToken
 from kerazoo.layers.variable_embedding import VariableEmbedding
+from kerazoo.models.tabular.numeric_embeddings import embedded_numbers
 from kerazoo.models.tabular.rows import check_objective, compile_rows, embedded_row, only, row_inputs, sample_of
 from kerazoo.registry import register
 
 SMOKE = {"numeric": 5, "cardinalities": (3, 4), "outputs": 4, "objective": "multiclass"}
 TRANSFORMER = {"ft_transformer": {"params": 894_913}}  # rtdl's default with 8 numbers, no categories, one output.
+# The MLP by what becomes of its numbers first (Gorishniy et al., 2022, https://arxiv.org/abs/2203.05556).
+PERCEPTRONS = {
+    "tab_mlp": {},
+    "tab_mlp_periodic": {"numeric_embedding": "periodic", "smoke": {"embedding_width": 4, "frequencies": 6}},
+    "tab_mlp_piecewise": {"numeric_embedding": "piecewise", "smoke": {"embedding_width": 4}},
+}
 _sample = sample_of(numeric=5, cardinalities=(3, 4), outputs=4)
 
 
-@register(domain="tabular", task="tabular", smoke=SMOKE | {"hidden": (16, 16)}, sample=_sample)
+@register(domain="tabular", task="tabular", variants=PERCEPTRONS, smoke=SMOKE | {"hidden": (16, 16)}, sample=_sample)
 def tab_mlp(
     *,
     numeric=8,
@@ -26,6 +33,11 @@ def tab_mlp(
     hidden=(256, 256, 256),
     dropout=0.1,
     category_width=8,
+    numeric_embedding=None,
+    embedding_width=24,
+    frequencies=48,
+    frequency_scale=0.01,
+    bin_edges=None,
     outputs=1,
     objective="binary",
     learning_rate=1e-3,
@@ -39,6 +51,12 @@ def tab_mlp(
         hidden: units of each hidden layer.
         dropout: after each hidden layer.
         category_width: size of a category's embedding.
+        numeric_embedding: None, "periodic" (learned waves) or "piecewise" (how far a number reaches into bins), each
+            followed by a layer of each column's own.
+        embedding_width: size of a number's embedding.
+        frequencies: of the waves of each column.
+        frequency_scale: deviation of the frequencies at the start; the paper searches from 0.01 to 100.
+        bin_edges: of the bins, a list for each column; None takes 16 equally full ones of a normal distribution.
         outputs: size of the output's last axis.
         objective: "binary", "multiclass" or "regression".
         learning_rate: a rate or a schedule.
@@ -48,7 +66,7 @@ def tab_mlp(
         or values, (B, outputs).
 
     Raises:
-        ValueError: no column, an unknown objective, or outputs that do not fit it.
+        ValueError: no column, an unknown objective or embedding, outputs or edges that do not fit it.
 
     Example:
 
@@ -58,7 +76,15 @@ def tab_mlp(
     """
     check_objective(objective, outputs)
     inputs = row_inputs(numeric, cardinalities)
-    x = embedded_row(inputs, cardinalities, category_width)
+    embedded = embedded_numbers(
+        inputs,
+        embedding=numeric_embedding,
+        width=embedding_width,
+        frequencies=frequencies,
+        frequency_scale=frequency_scale,
+        bin_edges=bin_edges,
+    )
+    x = embedded_row(embedded, cardinalities, category_width)
     for index, units in enumerate(hidden, start=1):
         x = layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"hidden{index}")(x)
         x = layers.Dropout(dropout, name=f"dropout{index}")(x)
