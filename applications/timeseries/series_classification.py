@@ -26,12 +26,14 @@ from kerazoo.applications import running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "series_classification"
-DEFAULTS = {"epochs": 200, "batch_size": 16, "warm_up": 0.2, "precision": "float32"}
+DEFAULTS = {"epochs": 200, "batch_size": 16, "schedule": "one_cycle", "warm_up": 0.2, "precision": "float32"}
 RECIPES = {"minirocket": {"epochs": 60}}
+# InceptionTime's authors': a constant rate, halved where the training loss stands still.
+AUTHORS = {"epochs": 1500, "batch_size": 64, "schedule": "plateau", "learning_rate": 1e-3}
 SCALES = ("auto", "series", "train", "none")
 SETTINGS = (
-    "dataset data lengths missing limit scale model option ensemble epochs batch_size learning_rate warm_up patience "
-    "precision seed"
+    "dataset data lengths missing limit scale model option ensemble epochs batch_size learning_rate schedule warm_up "
+    "patience precision seed"
 )
 
 
@@ -53,7 +55,9 @@ def parse_args(argv):
     training.add_argument("--ensemble", type=int, default=1, help="networks, of seeds one apart; exported as one model")
     training.add_argument("--epochs", type=int)
     training.add_argument("--batch-size", type=int, help="at most; batches are made as even as they can be")
-    training.add_argument("--learning-rate", type=float, help="the peak of the one-cycle schedule")
+    training.add_argument("--learning-rate", type=float, help="the peak of one cycle, the start before a plateau")
+    training.add_argument("--schedule", choices=("one_cycle", "plateau"), help="plateau: halved where the loss stands")
+    training.add_argument("--as-authors", action="store_true", help=f"what InceptionTime's authors did: {AUTHORS}")
     training.add_argument("--warm-up", type=float, help="share of the steps in which the rate climbs to its peak")
     training.add_argument("--patience", type=int, help="epochs without a lower loss, then it stops")
     training.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"))
@@ -70,7 +74,8 @@ def settle(arguments):
     facts = kerazoo.info(arguments.model)
     if facts["task"] != TASK:
         raise ValueError(f"`--model` must be one for {TASK}. Received: {arguments.model!r}, for {facts['task']}.")
-    recipe = DEFAULTS | {"learning_rate": facts["arguments"].get("learning_rate")} | RECIPES.get(arguments.model, {})
+    recipe = DEFAULTS | {"learning_rate": facts["arguments"].get("learning_rate")}
+    recipe |= AUTHORS if arguments.as_authors else RECIPES.get(arguments.model, {})
     running.fill_in(arguments, recipe)
     running.check_positive(arguments, "ensemble", "epochs", "batch_size", "limit", "patience")
     if not 0 < arguments.warm_up < 1:
@@ -142,6 +147,7 @@ def train(arguments, data, folder, *, seed):
     from kerazoo.data.pipeline import throughput
     from kerazoo.models.timeseries.minirocket import adapt
     from kerazoo.training.callbacks import Journal
+    from kerazoo.training.plateau import FallOnPlateau
     from kerazoo.training.schedules import OneCycle
 
     keras.utils.set_random_seed(seed)
@@ -155,10 +161,15 @@ def train(arguments, data, folder, *, seed):
         mode="min",
         patience=arguments.patience,
     )
+    rate, callbacks = arguments.learning_rate, [journal]
+    if arguments.schedule == "plateau":
+        callbacks.append(FallOnPlateau(journal, rate))
+    else:
+        rate = OneCycle(rate, steps=steps * arguments.epochs, warm_up=arguments.warm_up)
     model = build(
         arguments,
         data,
-        learning_rate=OneCycle(arguments.learning_rate, steps=steps * arguments.epochs, warm_up=arguments.warm_up),
+        learning_rate=rate,
         precision=arguments.precision,
         jit_compile={"auto": "auto", "true": True, "false": False}[arguments.jit_compile],
         seed=seed,
@@ -181,7 +192,7 @@ def train(arguments, data, folder, *, seed):
             validation_data=batches(data.validation) if data.validation else None,
             epochs=arguments.epochs,
             initial_epoch=first,
-            callbacks=[journal],
+            callbacks=callbacks,
             verbose="auto" if sys.stdout.isatty() else 2,
             shuffle=False,
         )

@@ -178,9 +178,7 @@ def _check_header(path, header):
     if "data" not in header:
         raise ValueError(f"{path} must have a line @data before its series. Received: none.")
     if header.get("timestamps", ["false"])[0].lower() == "true":
-        raise ValueError(
-            f"{path}: series with stamps are not read, evenly spaced ones are. Received: @timeStamps true."
-        )
+        raise ValueError(f"{path}: series must be evenly spaced, without stamps. Received: @timeStamps true.")
     if header.get("classlabel", ["false"])[0].lower() != "true":
         raise ValueError(f"{path}: every series must have a class (@classLabel true a b ...). Received: none.")
 
@@ -237,8 +235,9 @@ def _assembled(path, rows, classes, *, channels, length, lengths, missing):
                 values = np.interp(np.arange(len(values)), np.flatnonzero(~absent), values[~absent])
             padded, filled = padded + (short > 0), filled + int(absent.sum())
             result[row, :, channel] = np.pad(values, (0, short), mode="edge")
-    notes = [f"{padded} series and channels were shorter: each repeats its last value to {longest} steps."] * (
-        padded > 0
-    )
-    notes += [f"{filled} missing values lie on a line between their neighbours."] * (filled > 0)
+    notes = []
+    if padded:
+        notes.append(f"{padded} channels of series were short: each repeats its last value to {longest} steps.")
+    if filled:
+        notes.append(f"{filled} missing values lie on a line between their neighbours.")
     return LabelledSeries(result, labels, tuple(classes), tuple(notes))
