@@ -429,7 +429,7 @@ def test_dynamic_time_warping_takes_a_sample_where_all_would_take_hours(monkeypa
 
 # The application.
 
-SMALL = ["--epochs=12", "--learning-rate=0.01", "--option=depth=3", "--option=filters=4", "--option=bottleneck=4"]
+SMALL = ["--epochs=10", "--learning-rate=0.01", "--option=depth=3", "--option=filters=4", "--option=bottleneck=4"]
 
 
 def waves(tmp_path, channels=1):
@@ -458,7 +458,7 @@ def test_an_ensemble_is_stopped_gone_on_with_and_exported_as_one(tmp_path, monke
 
     def stop(self, index, logs=None):
         begun.append(index)
-        if len(begun) == 15:  # The second network's third epoch.
+        if len(begun) == 13:  # The second network's third epoch.
             raise KeyboardInterrupt
         return original(self, index, logs)
 
@@ -471,7 +471,7 @@ def test_an_ensemble_is_stopped_gone_on_with_and_exported_as_one(tmp_path, monke
     record = kerazoo.run("series_classification", again[3:])
     folder = tmp_path / "runs" / "series_classification" / "Waves-inception_time-1"
     journals = [json.loads((place / "journal.json").read_text()) for place in (folder, folder / "network-2")]
-    assert [len(journal["history"]) for journal in journals] == [12, 12]
+    assert [len(journal["history"]) for journal in journals] == [10, 10]
     first, second = [[epoch["loss"] for epoch in journal["history"]] for journal in journals]
     assert first != second, "networks differ in their seeds"
     assert record["test"]["accuracy"] >= 0.9 and len(record["test"]["of_each_network"]) == 2
@@ -538,6 +538,29 @@ def test_raw_values_are_scaled_inside_the_exported_model():
     np.testing.assert_allclose(each.std(axis=1), 1, rtol=1e-3)
     arguments.scale = "none"
     np.testing.assert_array_equal(answers(series_classification.scaler(arguments, data), values), values)
+
+
+def test_the_rate_falls_as_keras_lets_it_fall_and_needs_the_history_alone(tmp_path):
+    from kerazoo.training.callbacks import Journal
+    from kerazoo.training.plateau import FallOnPlateau
+
+    journal = Journal(tmp_path, configuration={}, monitor="loss", mode="min")
+    ours = FallOnPlateau(journal, 0.01, patience=3, least=1e-3)
+    model = smoke("fcn1d", learning_rate=0.01)
+    theirs = keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=3, min_lr=1e-3)
+    for callback in (ours, theirs):
+        callback.set_model(model)
+    theirs.on_train_begin()
+    rates = []
+    for epoch, loss in enumerate(np.random.default_rng(0).uniform(0, 1, 40) / np.arange(1, 41) ** 0.3):
+        journal.history.append({"loss": float(loss)})
+        theirs.on_epoch_end(epoch, {"loss": float(loss)})
+        rates.append(float(model.optimizer.learning_rate))
+        assert ours.after([past["loss"] for past in journal.history]) == pytest.approx(rates[-1], rel=1e-6)
+    assert len(set(rates)) >= 4 and rates[-1] == pytest.approx(1e-3)
+    model.optimizer.learning_rate = 0.5
+    ours.on_epoch_begin(40)
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
 
 
 @pytest.mark.slow
