@@ -21,12 +21,14 @@ def parser(task, doc):
     )
 
 
-def add_output(arguments, task):
-    """The options that say where results go."""
+def add_output(arguments, task, *, export=True, resume=True):
+    """The options that say where results go; those of training and exporting only where there is some."""
     output = arguments.add_argument_group("output")
     output.add_argument("--out", type=Path, help=f"the run's folder; default runs/{task}/<data>-<model>-<n>")
-    output.add_argument("--resume", action="store_true", help="go on with the run in --out, or with the latest one")
-    output.add_argument("--export", type=Path, help=f"default saved_models/{task}/<model>")
+    if resume:
+        output.add_argument("--resume", action="store_true", help="go on with the run in --out, or with the latest one")
+    if export:
+        output.add_argument("--export", type=Path, help=f"default saved_models/{task}/<model>")
     output.add_argument("--json", action="store_true", help="print the record alone")
 
 
@@ -99,7 +101,7 @@ def new_folder(task, stem, arguments):
 
     if not distribution.is_chief():
         return Path("runs") / task / stem
-    return run_folder(Path("runs") / task, stem, out=arguments.out, resume=arguments.resume)
+    return run_folder(Path("runs") / task, stem, out=arguments.out, resume=getattr(arguments, "resume", False))
 
 
 @contextlib.contextmanager

@@ -146,8 +146,8 @@ def features(series):
     """
     opened, high, low, close, volume = series.values.astype("float64").T
     log_close = np.log(close)
-    daily = _back(log_close, 1)
-    deviation = _mean_of_last((daily - _mean_of_last(daily, 20)) ** 2, 20) ** 0.5
+    daily = change_over(log_close, 1)
+    deviation = mean_of_last((daily - mean_of_last(daily, 20)) ** 2, 20) ** 0.5
     size = np.log1p(volume)
     table = [
         daily,
@@ -155,8 +155,8 @@ def features(series):
         log_close - np.log(opened),
         np.log(high / low),
         (close - low) / np.maximum(high - low, 1e-9 * close),
-        size - _mean_of_last(size, 20),
-        *(_back(log_close, days) for days in (5, 20, 60)),
+        size - mean_of_last(size, 20),
+        *(change_over(log_close, days) for days in (5, 20, 60)),
         deviation,
     ]
     return np.stack(table, axis=1).astype("float32")
@@ -181,13 +181,13 @@ def returns(series):
     return earned
 
 
-def _back(values, days):
-    """The change over so many days; NaN where there are not as many."""
+def change_over(values, days):
+    """The change over so many days, (T,); NaN where there are not as many."""
     return np.concatenate([np.full(days, np.nan), values[days:] - values[:-days]])[: len(values)]
 
 
-def _mean_of_last(values, days):
-    """The mean of a day and those before it, `days` in all; NaN where one is missing."""
+def mean_of_last(values, days):
+    """The mean of a day and those before it, `days` in all, (T,); NaN where one is missing."""
     if len(values) < days:
         return np.full(len(values), np.nan)
     means = np.lib.stride_tricks.sliding_window_view(values, days).mean(axis=-1)

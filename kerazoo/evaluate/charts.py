@@ -128,6 +128,35 @@ def curves(points, *, x, y, highlight=(), diagonal=None, markers=False):
     return _svg(figure)
 
 
+def equity(strategies, *, highlight=()):
+    """What one unit became by each strategy, and how far it stood below its peak, as an SVG.
+
+    Args:
+        strategies: {name: (stamps, (N,) equity)}.
+        highlight: names drawn in the strong colour.
+    """
+    figure, (top, bottom) = _figure(9.6, 5.4, rows=2, ratios=(3, 1.2))
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    others = iter((ORANGE, GREEN, RED, MUTED, INK) * len(strategies))
+    for name, (stamps, values) in strategies.items():
+        strong = name in highlight
+        look = {"color": BLUE if strong else next(others), "linewidth": 2.0 if strong else 1.1}
+        top.plot(stamps.astype("datetime64[s]"), values, label=shorten(name, 44), **look)
+        fall = values / np.maximum.accumulate(np.maximum(values, 1.0)) - 1
+        bottom.plot(stamps.astype("datetime64[s]"), 100 * fall, **(look | {"linewidth": 0.8}))
+    top.set(yscale="log", ylabel="one unit became (log)")
+    for ticks in (top.yaxis.set_major_formatter, top.yaxis.set_minor_formatter):
+        ticks("{x:g}")
+    bottom.set(ylabel="below its peak, %")
+    for axis in (top, bottom):
+        locator = AutoDateLocator(maxticks=9)
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    top.legend(frameon=False, fontsize=9)
+    return _svg(figure)
+
+
 def confusion_matrix(confusion, classes):
     """True classes in rows, answers in columns, shaded by the share of the row, as an SVG.
 
