@@ -85,7 +85,10 @@ def check_positive(arguments, *names):
 def command(task, options, *extra):
     """The command line that repeats a run."""
     several = {name: value if isinstance(value, list) else [value] for name, value in options.items()}
-    words = [f"--{name.replace('_', '-')}={value}" for name, values in several.items() for value in values]
+    words = []
+    for name, values in several.items():
+        option = f"--{name.replace('_', '-')}"
+        words += [option if value is True else f"{option}={value}" for value in values]
     return shlex.join(["kerazoo", "run", task, *words, *extra])
 
 

@@ -506,6 +506,21 @@ def test_minirocket_on_channels_of_a_users_folder(tmp_path, monkeypatch):
     assert "a colour for each channel" in page
 
 
+def test_the_command_of_a_record_repeats_the_run():
+    import shlex
+
+    from kerazoo.applications import running
+    from kerazoo.applications.timeseries import series_classification
+
+    def given(argv):
+        return running.given(series_classification.parse_args(argv), series_classification.parse_args([]))
+
+    options = given(["--as-authors", "--dataset=arrowhead", "--option=depth=3", "--option=filters=8"])
+    command = shlex.split(running.command("series_classification", options))
+    assert command[:3] == ["kerazoo", "run", "series_classification"] and "--as-authors" in command
+    assert given(command[3:]) == options
+
+
 @pytest.mark.parametrize(
     ("argv", "error", "message"),
     [
