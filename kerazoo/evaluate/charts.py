@@ -28,7 +28,8 @@ def learning_curves(history, *, best=None, metric="accuracy", title="Accuracy"):
     for axis, (name, heading) in zip(axes, shown):
         for key, color, label in ((name, BLUE, "training"), (f"val_{name}", ORANGE, "validation")):
             values = [epoch.get(key, np.nan) for epoch in history]
-            axis.plot(epochs, values, color=color, label=label, linewidth=2, marker=marker, markersize=4)
+            if not np.isnan(values).all():  # A training on all there is has no validation.
+                axis.plot(epochs, values, color=color, label=label, linewidth=2, marker=marker, markersize=4)
         if best is not None:
             axis.axvline(best + 1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
             value = history[best].get(f"val_{name}")
