@@ -1,7 +1,6 @@
 """A forecaster as a detector: what comes, against what was forecast, in deviations of the usual error.
 
-The oldest recipe there is, for instance Malhotra et al. (2015, https://www.esann.org/sites/default/files/proceedings/
-legacy/es2015-56.pdf), with any forecaster of kerazoo.
+The oldest recipe there is (with LSTMs: Malhotra et al., ESANN 2015), here with any forecaster of kerazoo.
 """
 
 import keras
