@@ -497,8 +497,12 @@ def test_minirocket_on_channels_of_a_users_folder(tmp_path, monkeypatch):
     for needed in ("matplotlib", "ai_edge_litert"):
         pytest.importorskip(needed)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kerazoo.data.labelled_series.ENOUGH_TO_VALIDATE", 12)
     argv = [f"--data={waves(tmp_path, channels=2)}", "--model=minirocket", "--epochs=20", "--option=features=420"]
     record = kerazoo.run("series_classification", [*argv, "--learning-rate=0.01"])
+    assert record["training"]["validated"] and record["dataset"]["validation"] == 4
+    losses = [epoch["val_loss"] for epoch in record["training"]["history"]]
+    assert losses[record["training"]["best_epoch"] - 1] == min(losses)
     assert record["settings"]["scale"] == "train" and record["dataset"]["channels"] == 2
     assert record["test"]["accuracy"] >= 0.9
     assert all(row["same_answers"] == 1 for row in record["exports"])

@@ -11,7 +11,8 @@ training series is set aside for validation where every class has 50; with fewer
 of the lowest training loss is kept, as InceptionTime's authors do. The exported model takes raw values. A run leaves
 `run.json` and `report.html` in its folder.
 
-InceptionTime, seed 0, one network: see docs/series_classification.md.
+One InceptionTime network, seed 0, on the archives' own split: GunPoint 100.0%, ItalyPowerDemand 97.0%, BasicMotions
+100.0%, ArrowHead 79.4% (docs/series_classification.md).
 """
 
 import sys
