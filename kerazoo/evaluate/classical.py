@@ -58,7 +58,7 @@ def _pipeline(name, seed):
         (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
         (OneHotEncoder(handle_unknown="ignore"), words),
     )
-    last = IsolationForest(random_state=seed) if name == ANOMALY else LogisticRegression(max_iter=2000)
+    last = IsolationForest(random_state=seed) if name == ANOMALY else LogisticRegression(max_iter=500)
     return make_pipeline(columns, last)
 
 
