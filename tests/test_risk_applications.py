@@ -239,7 +239,7 @@ def test_credit_of_a_users_file_by_groups(elsewhere, capsys):
     assert set(record["reasons"]["mean_effects"]) == {"amount", "shop"}
     page, printed = (elsewhere / "run" / "report.html").read_text(), capsys.readouterr().out
     assert page.count("data:image/svg+xml") == 6 and "prove no fairness" in page
-    assert "Approved, by sex" in printed and "difference" in printed
+    assert "Approved, by sex" in printed and "comes first on the test rows" in printed and "by chance" in page
     assert json.loads((elsewhere / "run" / "run.json").read_text()) == json.loads(json.dumps(record))
 
 

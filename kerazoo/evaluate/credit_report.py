@@ -8,7 +8,7 @@ RATES = (("approval", "approved"), ("true_positive", "good approved"), ("false_p
 
 def summary(record):
     """What a newcomer wants to know: who wins, how decisions fall on groups, the files."""
-    said = [_decision(record)]
+    said = [*table_report.who_leads(record, FIGURES[0]), _decision(record)]
     for name, figures in record["fairness"].items():
         said += ["", f"Approved, by {name}:", *text.columns(*_rates(figures))]
     return table_report.lines(record, FIGURES, record["scores"], said=said)
@@ -31,7 +31,8 @@ def page(record):
         "is a question to answer before anyone decides by this model.",
     )
     table_report.add_folds(report, record, FIGURES)
-    with report.section(f"The rows of {part}", f"Looked at once, after everything was decided. {_decision(record)}"):
+    said = [*table_report.who_leads(record, FIGURES[0]), _decision(record)]
+    with report.section(f"The rows of {part}", " ".join(["Looked at once, after everything was decided.", *said])):
         report.table(*table_report.scores(rows, FIGURES), strong=[0])
         matrix = charts.confusion_matrix(*table_report.confusion(record))
         report.figures((matrix, "confusion matrix at the chosen threshold"))

@@ -6,7 +6,8 @@ from kerazoo.evaluate.table_report import FIGURES
 
 def summary(record):
     """What a newcomer wants to know: who wins on the folds and on the test rows, the files, their parity."""
-    return table_report.lines(record, FIGURES, record["scores"], said=[table_report.decision(record)])
+    said = [*table_report.who_leads(record, FIGURES[0]), table_report.decision(record)]
+    return table_report.lines(record, FIGURES, record["scores"], said=said)
 
 
 def page(record):
@@ -24,8 +25,8 @@ def page(record):
         "It shows how well a table tells two classes apart. It is no medical device.",
     )
     table_report.add_folds(report, record, FIGURES)
-    lead = f"Looked at once, after everything was decided. {table_report.decision(record)}"
-    with report.section("The test rows", lead):
+    said = [*table_report.who_leads(record, FIGURES[0]), table_report.decision(record)]
+    with report.section("The test rows", " ".join(["Looked at once, after everything was decided.", *said])):
         report.table(*table_report.scores(rows, FIGURES), strong=[0])
         matrix = charts.confusion_matrix(*table_report.confusion(record))
         report.figures((matrix, "confusion matrix at the chosen threshold"))

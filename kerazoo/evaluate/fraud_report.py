@@ -11,7 +11,8 @@ STAND_IN = (
 
 def summary(record):
     """What a newcomer wants to know: who wins, what is found within each budget, the files."""
-    said = ["Share of the cases found among the most suspicious rows:", *text.columns(*_budgets(record))]
+    said = table_report.who_leads(record, FIGURES[0])
+    said += ["Share of the cases found among the most suspicious rows:", *text.columns(*_budgets(record))]
     said += ["", table_report.decision(record)] + [STAND_IN] * record["stand_in"]
     return table_report.lines(record, FIGURES, record["scores"], said=said)
 
@@ -33,7 +34,8 @@ def page(record):
         note,
     )
     table_report.add_folds(report, record, FIGURES)
-    with report.section("The test rows", "Looked at once, after everything was decided."):
+    said = ["Looked at once, after everything was decided.", *table_report.who_leads(record, FIGURES[0])]
+    with report.section("The test rows", " ".join(said)):
         report.table(*table_report.scores(rows, FIGURES), strong=[0])
     with report.section(
         "Within a budget of alerts",

@@ -30,7 +30,7 @@ def page(record):
             (f"{own['macro_f1']:.3f}", "macro-F1", "mean of the classes' F1"),
             (f"{best['macro_f1']:.3f}", "macro-F1", best["name"]),
         ],
-        "One seed on one test: networks trained alike differ by a point or more on attacks they never saw.",
+        "One seed on one test. The standard errors are those of the rows; networks of other seeds answer otherwise.",
     )
     for part, figures in record["parts"].items():
         with report.section(part, f"Looked at once, after everything was decided. {_winner(record, part)}"):

@@ -51,6 +51,11 @@ def add_folds(report, record, figures):
             report.table(*folds(record, figures), strong=[0])
 
 
+def who_leads(record, lead):
+    """[who comes first on the test rows], where no folds have decided it, else []."""
+    return [] if record["folds"] else [verdict(record, lead)]
+
+
 def add_costs(report, record):
     """The section of what decisions cost."""
     with report.section(
@@ -104,9 +109,15 @@ def verdict(record, lead):
     Args:
         lead: (key in a row of scores, name) of the figure that decides.
     """
-    if not record["folds"]:
-        return "Without folds there is no telling who wins."
     key, label = lead
+    if not record["folds"]:
+        rows = next(iter(record["scores"].values()))
+        best = max((row for row in rows if key in row), key=lambda row: row[key])
+        second = max((row for row in rows if key in row and row is not best), key=lambda row: row[key])
+        return (
+            f"{best['name']} comes first on the test rows, {best[key] - second[key]:.4f} {label} before "
+            f"{second['name']}; without folds there is no telling whether by chance."
+        )
     names = _by_name(record)
     means = {name: np.mean([fold[key] for fold in folds]) for name, folds in names.items()}
     own = record["model"]["name"]
