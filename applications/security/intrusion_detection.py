@@ -9,7 +9,8 @@ that no training row shows: the report tells the known from the new. A service n
 value, "unknown", to the network and to the classical models. Accuracy, macro-F1, a table by class, confusion matrix;
 logistic regression and gradient boosting on the same rows and folds. The exported model takes the raw columns.
 
-Data: NSL-KDD (Tavallaee et al., 2009), for research. A decade of work gives classical models 77% to 83% on KDDTest+.
+Data: NSL-KDD (Tavallaee et al., 2009), for research. Published for classical models, two classes: about 77% to 83% on
+KDDTest+. tab_mlp with seed 0: 80.5% (--binary --folds=0); five classes, seeds 0, 1, 2: 77.5%, 79.2%, 76.4% (--folds=0).
 """
 
 import numpy as np

@@ -30,7 +30,8 @@ def page(record):
             (f"{own['macro_f1']:.3f}", "macro-F1", "mean of the classes' F1"),
             (f"{best['macro_f1']:.3f}", "macro-F1", best["name"]),
         ],
-        "One seed on one test. The standard errors are those of the rows; networks of other seeds answer otherwise.",
+        "One seed. The standard errors are those of the rows; on KDDTest+ three seeds of tab_mlp lay 2.7 points of "
+        "accuracy apart.",
     )
     for part, figures in record["parts"].items():
         with report.section(part, f"Looked at once, after everything was decided. {_winner(record, part)}"):
@@ -73,9 +74,9 @@ def _winner(record, part):
     error = (sum(r["accuracy"] * (1 - r["accuracy"]) for r in (own, best)) / count) ** 0.5
     said = f"{abs(gap):.2%} of the rows (standard error {error:.2%})"
     if abs(gap) <= 2 * error:
-        return f"{part}: {own['name']} and {best['name']} cannot be told apart by accuracy: {said}."
+        return f"{part}, this seed: {own['name']} and {best['name']} cannot be told apart by accuracy: {said}."
     winner, loser = (own, best) if gap > 0 else (best, own)
-    return f"{part}: {winner['name']} beats {loser['name']} in accuracy by {said}."
+    return f"{part}, this seed: {winner['name']} beats {loser['name']} in accuracy by {said}."
 
 
 def _classes(record, part):
