@@ -166,6 +166,7 @@ def test_a_full_disk_is_said_and_nothing_lost(monkeypatch):
         (["--epochs=0"], ValueError, "`--epochs` must be at least 1"),
         (["--label-smoothing=1"], ValueError, "`--label-smoothing` must be in"),
         (["--augment=flop"], ValueError, "Did you mean 'flip'"),
+        (["--augment=alternate", "--data-service=127.0.0.1:1"], ValueError, "no memory of its images"),
         (["--resume"], FileNotFoundError, "no run to go on with"),
     ],
 )

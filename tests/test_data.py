@@ -439,6 +439,23 @@ def test_training_batches_shuffle_repeatably_and_keep_labels():
     assert all(np.array_equal(pixels[:, 0, 0, 0], labels) for pixels, labels in first)
 
 
+def test_alternating_flips_show_both_sides_in_any_two_epochs():
+    pixels = np.zeros((48, 4, 4, 3), "uint8")
+    pixels[:, :, 0] = 9  # The left edge.
+    images = Images(np.arange(48, dtype="int32"), pixels=pixels)
+    data = batches(images, size=(4, 4), batch_size=8, training=True, augment=["alternate"])
+    epochs = []
+    for _ in range(3):
+        sides = {}
+        for batch, labels in data.as_numpy_iterator():
+            assert ((batch[:, 0, 0, 0] == 9) != (batch[:, 0, -1, 0] == 9)).all()
+            sides |= dict(zip(labels.tolist(), batch[:, 0, 0, 0] == 9))
+        epochs.append(np.array([sides[label] for label in range(48)]))
+    np.testing.assert_array_equal(epochs[0], ~epochs[1])
+    np.testing.assert_array_equal(epochs[0], epochs[2])
+    assert 12 < epochs[0].sum() < 36
+
+
 @pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
 def test_augmentations_change_pixels_repeatably(name):
     import tensorflow as tf

@@ -1,5 +1,6 @@
 """Series from files: what is inferred, repaired and refused; windows cut from them."""
 
+import importlib.util
 import io
 
 import numpy as np
@@ -182,3 +183,12 @@ def test_a_tampered_etth1_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("kerazoo.data.named_series.ETT_ADDRESS", "http://127.0.0.1:9/ETTh1.csv")
     with pytest.raises(ConnectionError, match=r"ETTh1\.csv could not be downloaded.*KERAZOO_DATA_DIR"):
         load_series("etth1")
+
+
+def test_the_load_of_taylor():
+    if not importlib.util.find_spec("pmdarima"):
+        pytest.skip("pmdarima, which carries the file, is not installed")
+    series, split = load_series("taylor")
+    assert series.values.shape == (4032, 1) and sum(split) == 4032 and series.step == 1800
+    assert series.values[0, 0] == 22262 and series.values[-1, 0] == 23132
+    assert series.stamps[0].astype("datetime64[D]").item().weekday() == 0

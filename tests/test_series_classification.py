@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
@@ -10,7 +11,7 @@ import pytest
 
 import kerazoo
 from kerazoo import catalog
-from kerazoo.data import named_labelled_series
+from kerazoo.data import named_files, named_labelled_series
 from kerazoo.data.labelled_files import from_files, read_rows, read_ts
 from kerazoo.data.labelled_series import LabelledSeries, SeriesData
 from kerazoo.data.locate import data_folder
@@ -342,7 +343,7 @@ def test_validation_is_spared_where_every_class_has_fifty():
 def named(name):
     """A named set, or a skip where its files are not on this machine."""
     title = named_labelled_series.SETS[name]["title"]
-    here = (data_folder() / title).is_dir() or named_labelled_series.find_spec("aeon")
+    here = (data_folder() / title).is_dir() or find_spec("aeon")
     if not here:
         pytest.skip(f"{title} is neither in KERAZOO_DATA_DIR nor in an installed aeon")
     return named_labelled_series.load_labelled_series(name)
@@ -367,14 +368,14 @@ def test_named_sets(name, train, test, classes):
 
 def test_a_set_that_is_nowhere_is_downloaded_by_its_checksum(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAZOO_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(named_labelled_series, "find_spec", lambda name: None)
+    monkeypatch.setattr(named_files, "find_spec", lambda name: None)
     asked = []
 
     def download(url, path, *, sha256, size):
         asked.append((url, path, sha256, size))
         raise ConnectionError(url)
 
-    monkeypatch.setattr(named_labelled_series, "download", download)
+    monkeypatch.setattr(named_files, "download", download)
     with pytest.raises(ConnectionError):
         named_labelled_series.load_labelled_series("gunpoint")
     url, path, sha256, size = asked[0]

@@ -10,7 +10,8 @@ Windows are cut in order of time: training, validation, test; scaling uses the t
 saved_models/energy_forecasting/<model>/<version>: raw values in, raw forecasts out. The test part is looked at
 once, at the end.
 
-Data: ETTh1 (Zhou et al., 2021, CC BY-ND 4.0), the split of 12, 4 and 4 months, all seven channels.
+Data: ETTh1 (Zhou et al., 2021, CC BY-ND 4.0), the split of 12, 4 and 4 months, all seven channels; half-hourly
+demand of England and Wales (Taylor, 2003), 8, 2 and 2 weeks.
 """
 
 import sys
@@ -62,7 +63,7 @@ def parse_args(argv):
     parser = running.parser(TASK, __doc__)
     data = parser.add_argument_group("data")
     source = data.add_mutually_exclusive_group()
-    source.add_argument("--series", help="etth1 (default)")
+    source.add_argument("--series", help="etth1 (default), or taylor")
     source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet with a column of stamps")
     data.add_argument("--time", help="the column of stamps; by default the first that holds some")
     data.add_argument("--columns", help="channels, with commas; by default all columns of numbers")

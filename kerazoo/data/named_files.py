@@ -1,6 +1,7 @@
-"""The text of a named data set's file, wherever it lies."""
+"""The file of a named data set, wherever it lies."""
 
-from pathlib import PurePosixPath
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
 
 from kerazoo.data.archives import read_zip
 from kerazoo.data.download import checksum, download
@@ -33,3 +34,30 @@ def named_text(archive, member, *, folder, file, address, sha256, size):
     if checksum(path) != sha256:
         raise ValueError(f"{path} must have sha256 {sha256}. Received: {checksum(path)}.")
     return path.read_text(encoding="utf-8")
+
+
+def packaged_file(package, inside, *, folder, address, sha256, size):
+    """The path of a file that an installed package carries: from the data folder, the package, or its address.
+
+    Args:
+        package: the module, found and not imported: that would take its time and its dependencies.
+        inside: the file's path in it.
+        folder: where the file may lie in the data folder, and where the download goes.
+        address, sha256, size: of the file.
+
+    Raises:
+        ValueError: the file in the data folder is not what it should be.
+        ConnectionError: the file is nowhere on this machine and cannot be fetched.
+    """
+    own = data_folder() / folder / PurePosixPath(inside).name
+    if own.is_file():
+        received = checksum(own)
+        if received != sha256:
+            raise ValueError(f"{own} must have sha256 {sha256}. Received: {received}.")
+        return own
+    spec = find_spec(package)
+    for root in (spec and spec.submodule_search_locations) or ():
+        installed = Path(root) / inside
+        if installed.is_file() and checksum(installed) == sha256:
+            return installed
+    return download(address, own, sha256=sha256, size=size)

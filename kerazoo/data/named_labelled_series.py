@@ -1,12 +1,8 @@
 """Named sets of the UCR and UEA archives: from KERAZOO_DATA_DIR, the installed aeon, or the network, in that order."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
-from kerazoo.data.download import checksum, download
 from kerazoo.data.labelled_files import read_ts
 from kerazoo.data.labelled_series import SeriesData
-from kerazoo.data.locate import data_folder
+from kerazoo.data.named_files import packaged_file
 from kerazoo.registry import unknown_choice
 
 # The archives' own site packs each set as a zip that changes; these are the same files one by one, under a tag.
@@ -85,15 +81,5 @@ def _find(name, part):
     """The file of a part: in the data folder, in the installed aeon, or downloaded; its checksum always holds."""
     title, (size, sha256) = SETS[name]["title"], SETS[name][part]
     file = f"{title}_{part.upper()}.ts"
-    own = data_folder() / title / file
-    if own.is_file():
-        received = checksum(own)
-        if received != sha256:
-            raise ValueError(f"{own} must have sha256 {sha256}. Received: {received}.")
-        return own
-    aeon = find_spec("aeon")  # Found, not imported: that would take seconds and its own dependencies.
-    for folder in (aeon and aeon.submodule_search_locations) or ():
-        installed = Path(folder) / "datasets" / "data" / title / file
-        if installed.is_file() and checksum(installed) == sha256:
-            return installed
-    return download(f"{ADDRESS}/{title}/{file}", own, sha256=sha256, size=size)
+    facts = {"address": f"{ADDRESS}/{title}/{file}", "sha256": sha256, "size": size}
+    return packaged_file("aeon", f"datasets/data/{title}/{file}", folder=title, **facts)

@@ -1,10 +1,11 @@
 """Named time series: from KERAZOO_DATA_DIR, an installed package, or the network, in that order."""
 
+import ast
 import io
 
-from kerazoo.data.archives import read_zip
-from kerazoo.data.download import checksum, download
-from kerazoo.data.locate import data_folder
+import numpy as np
+
+from kerazoo.data.named_files import named_text, packaged_file
 from kerazoo.data.series import Series, read_series
 from kerazoo.registry import unknown_choice
 
@@ -12,6 +13,10 @@ from kerazoo.registry import unknown_choice
 ETT_HOURLY_SPLIT = (12 * 30 * 24, 4 * 30 * 24, 4 * 30 * 24)
 ETT_SIZE, ETT_SHA256 = 2_589_657, "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"
 ETT_ADDRESS = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh1.csv"
+# Eight weeks, two and two.
+TAYLOR_SPLIT = (8 * 7 * 48, 2 * 7 * 48, 2 * 7 * 48)
+TAYLOR_SIZE, TAYLOR_SHA256 = 35_522, "3df2f44f654bfe4338ea39350912140c9710fa776270f50a2529b2f5c87a4e19"
+TAYLOR_ADDRESS = "https://raw.githubusercontent.com/alkaline-ml/pmdarima/v2.1.1/pmdarima/datasets/taylor.py"
 
 
 def load_series(name):
@@ -41,23 +46,28 @@ def load_series(name):
 
 def etth1():
     """Hourly oil temperature and six loads of a power transformer, 2016 to 2018 (Zhou et al., 2021)."""
-    archive, file = data_folder() / "ett.zip", data_folder() / "etth1" / "ETTh1.csv"
-    if archive.is_file() and not file.is_file():
-        members = read_zip(archive, lambda name: name.endswith("/ETTh1.csv"))
-        if len(members) != 1:
-            raise ValueError(f"{archive} must have one member ETTh1.csv. Received: {sorted(members)}.")
-        source = io.StringIO(next(iter(members.values())).decode())
-    else:
-        source = download(ETT_ADDRESS, file, sha256=ETT_SHA256, size=ETT_SIZE)
-        if checksum(file) != ETT_SHA256:
-            raise ValueError(f"{file} must have sha256 {ETT_SHA256}. Received: {checksum(file)}.")
-    series = read_series(source, time="date", name="etth1")
+    facts = {"address": ETT_ADDRESS, "sha256": ETT_SHA256, "size": ETT_SIZE}
+    source = named_text("ett.zip", "ETTh1.csv", folder="etth1", file="ETTh1.csv", **facts)
+    series = read_series(io.StringIO(source), time="date", name="etth1")
     facts = {
         "source": "ETTh1.csv of https://github.com/zhouhaoyi/ETDataset",
         "terms": "CC BY-ND 4.0",
         "published": ETTH1_PUBLISHED,
     }
     return Series(**(vars(series) | facts)), ETT_HOURLY_SPLIT
+
+
+def taylor():
+    """Half-hourly electricity demand of England and Wales in megawatts, summer 2000 (Taylor, 2003): twelve weeks."""
+    facts = {"address": TAYLOR_ADDRESS, "sha256": TAYLOR_SHA256, "size": TAYLOR_SIZE}
+    file = packaged_file("pmdarima", "datasets/taylor.py", folder="taylor", **facts)
+    # The numbers stand in a program: it is parsed, never run.
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    lists = (ast.literal_eval(node) for node in ast.walk(tree) if isinstance(node, ast.List))
+    demand = np.array(max(lists, key=len), "float32")[:, None]
+    stamps = np.datetime64("2000-06-05", "s") + np.arange(len(demand)) * np.timedelta64(1800, "s")
+    source = "taylor of pmdarima 2.1.1, from R's forecast package"
+    return Series(demand, stamps, ("demand",), "taylor", source=source, terms="none stated"), TAYLOR_SPLIT
 
 
 # Horizon -> (MSE, MAE) of standardised values, all seven channels: PatchTST/42 looks 336 hours back (Nie et al., 2023,
@@ -89,4 +99,4 @@ ETTH1_PUBLISHED = {
         720: (0.503, 0.491),
     },
 }
-SERIES = {"etth1": etth1}
+SERIES = {"etth1": etth1, "taylor": taylor}

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from kerazoo.data.augment import augmentation
+from kerazoo.data.augment import AlternatingFlip, augmentation
 
 
 def batches(images, *, size, batch_size, training=False, keep_remainder=False, augment=(), num_classes=None, seed=0):
@@ -55,10 +55,13 @@ def batches(images, *, size, batch_size, training=False, keep_remainder=False, a
         data = order.map(lambda index: (_read(files[index], size), labels[index], index), tf.data.AUTOTUNE)
         data = data.batch(batch_size, drop_remainder=drop)
     change = augmentation(augment, num_classes=num_classes, seed=seed) if training and augment else None
+    alternate = AlternatingFlip(count, seed=seed) if training and "alternate" in augment else None
 
     def prepare(pixels, labels, index):
         if pixels.shape[1:3] != tuple(size):
             pixels = tf.image.resize(pixels, size, antialias=True)
+        if alternate:
+            pixels = alternate(pixels, index)
         if change:
             # Every epoch deals other batches: their members seed the draws, in whatever order they are made.
             members = tf.reduce_sum(index * tf.range(1, tf.size(index, "int64") + 1))

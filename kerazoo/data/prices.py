@@ -2,13 +2,10 @@
 
 import io
 import tarfile
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
-from kerazoo.data.download import checksum, download
-from kerazoo.data.locate import data_folder
+from kerazoo.data.named_files import packaged_file
 from kerazoo.data.series import Series, read_series
 from kerazoo.registry import unknown_choice
 
@@ -53,16 +50,8 @@ def load_prices(name):
 
 def msft():
     """Microsoft's daily prices, March 1986 to November 2017, adjusted for splits and dividends."""
-    package, own = find_spec("pmdarima"), data_folder() / "msft" / "msft.tar.gz"
-    file = own
-    for folder in (package and package.submodule_search_locations) or ():  # Found, not imported.
-        installed = Path(folder) / "datasets" / "data" / "msft.tar.gz"
-        if installed.is_file() and not own.is_file():
-            file = installed
-    if file is own:
-        download(MSFT_ADDRESS, own, sha256=MSFT_SHA256, size=MSFT_SIZE)
-    if checksum(file) != MSFT_SHA256:
-        raise ValueError(f"{file} must have sha256 {MSFT_SHA256}. Received: {checksum(file)}.")
+    facts = {"address": MSFT_ADDRESS, "sha256": MSFT_SHA256, "size": MSFT_SIZE}
+    file = packaged_file("pmdarima", "datasets/data/msft.tar.gz", folder="msft", **facts)
     with tarfile.open(file) as archive:  # One member, read into memory: its checksum is known.
         text = archive.extractfile("msft.csv").read().decode()
     series = read_prices(io.StringIO(text), name="msft")
