@@ -69,6 +69,7 @@ def _block(x, heads, hidden, dropout, name):
     variants=VARIANTS,
     smoke=SMOKE,
     sample=sample_windows(lookback=12, channels=3),
+    unsupported={"tflite_int8": "the prior divides by squared widths, which 8-bit integers round to zero"},
 )
 def anomaly_transformer(
     *,
