@@ -83,6 +83,13 @@ def test_clear_errors(arguments, message):
         kerazoo.build("ft_transformer", heads=5)
 
 
+def test_categories_start_as_wide_as_numbers():
+    """Within 0.05, as Keras starts them, they come in so late that early stopping ends before."""
+    for name in ("tab_mlp", "tab_resnet"):
+        table = kerazoo.build(name, numeric=0, cardinalities=(2000,)).get_layer("category1_embedding").get_weights()[0]
+        np.testing.assert_allclose(np.abs(table).max(), 8**-0.5, rtol=0.01)
+
+
 def test_published_parameters():
     model = kerazoo.build("ft_transformer")
     assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == 894_913

@@ -38,7 +38,10 @@ def embedded_row(inputs, cardinalities, width):
     parts = [inputs["numeric"]] if "numeric" in inputs else []
     for index, count in enumerate(cardinalities):
         category = inputs["categories"][:, index]
-        parts.append(layers.Embedding(count, width, name=f"category{index + 1}_embedding")(category))
+        # As rtdl's; Keras's own start, within 0.05, is so small beside the numbers that categories come in last.
+        start = keras.initializers.RandomUniform(-(width**-0.5), width**-0.5)
+        embedding = layers.Embedding(count, width, start, name=f"category{index + 1}_embedding")
+        parts.append(embedding(category))
     return layers.Concatenate(name="row")(parts) if len(parts) > 1 else parts[0]
 
 
