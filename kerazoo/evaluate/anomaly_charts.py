@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerazoo.data.nab import runs
-from kerazoo.evaluate.charts import BLUE, INK, MUTED, ORANGE, RED, _figure, _svg, shorten
+from kerazoo.evaluate.charts import BLUE, INK, MUTED, ORANGE, RED, figure_and_axes, shorten, svg
 
 DRAWN = 4000  # Points of a line; beyond, each stretch is drawn by its lowest and highest value.
 
@@ -19,7 +19,7 @@ def detections(title, values, scores, *, threshold, windows, learning):
         windows: ((first, last), ...), or None.
         learning: rows at the beginning that are not judged.
     """
-    figure, (top, bottom) = _figure(9.6, 3.6, rows=2, ratios=(3, 2))
+    figure, (top, bottom) = figure_and_axes(9.6, 3.6, rows=2, ratios=(3, 2))
     for channel, color in zip(range(min(values.shape[1], 3)), (INK, BLUE, MUTED)):
         top.plot(*_thinned(values[:, channel]), color=color, linewidth=0.9)
     bottom.plot(*_thinned(scores), color=BLUE, linewidth=0.9)
@@ -45,7 +45,7 @@ def detections(title, values, scores, *, threshold, windows, learning):
     bottom.set(xlabel="row", ylabel="score")
     top.set_title(shorten(title, 70), loc="left", fontweight="bold", fontsize=10)
     top.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.2)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _thinned(values):

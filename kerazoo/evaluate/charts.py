@@ -21,7 +21,7 @@ def learning_curves(history, *, best=None, metric="accuracy", title="Accuracy"):
         title: its name on the picture.
     """
     shown = [("loss", "Loss")] + [(metric, title)] * (metric in history[0])
-    figure, axes = _figure(4.8 * len(shown), 3.3, columns=len(shown))
+    figure, axes = figure_and_axes(4.8 * len(shown), 3.3, columns=len(shown))
     axes = np.atleast_1d(axes)
     epochs = np.arange(1, len(history) + 1)
     marker = "o" if len(history) < 25 else None
@@ -50,7 +50,7 @@ def learning_curves(history, *, best=None, metric="accuracy", title="Accuracy"):
         axis.legend(frameon=False, fontsize=9)
     if shown[-1][0] == "accuracy":
         axes[-1].set_ylim(top=min(1.02, axes[-1].get_ylim()[1]))
-    return _svg(figure)
+    return svg(figure)
 
 
 def forecasts(rows, *, unit=""):
@@ -62,7 +62,7 @@ def forecasts(rows, *, unit=""):
             quantile of the first, (horizon, 2), or None.
         unit: of the values.
     """
-    figure, axes = _figure(9.6, 2.1 * len(rows), rows=len(rows))
+    figure, axes = figure_and_axes(9.6, 2.1 * len(rows), rows=len(rows))
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     colors = (ORANGE, GREEN, RED)
@@ -82,7 +82,7 @@ def forecasts(rows, *, unit=""):
         axis.set_title(shorten(title, 90), loc="left", fontweight="bold", fontsize=10)
         axis.set_ylabel(unit)
         axis.legend(frameon=False, fontsize=8, loc="upper left", ncols=1 + len(answers))
-    return _svg(figure)
+    return svg(figure)
 
 
 def lines(curves, *, x, y, highlight=()):
@@ -94,7 +94,7 @@ def lines(curves, *, x, y, highlight=()):
         y: what the values are.
         highlight: names drawn in the strong colour.
     """
-    figure, axis = _figure(9.6, 3.3)
+    figure, axis = figure_and_axes(9.6, 3.3)
     others = iter((ORANGE, GREEN, RED, MUTED, INK))
     for name, values in curves.items():
         strong = name in highlight
@@ -102,7 +102,7 @@ def lines(curves, *, x, y, highlight=()):
         axis.plot(np.arange(1, len(values) + 1), values, color=color, linewidth=2.4 if strong else 1.4, label=name)
     axis.set(xlabel=x, ylabel=y)
     axis.legend(frameon=False, fontsize=9)
-    return _svg(figure)
+    return svg(figure)
 
 
 def curves(points, *, x, y, highlight=(), diagonal=None, markers=False):
@@ -116,7 +116,7 @@ def curves(points, *, x, y, highlight=(), diagonal=None, markers=False):
         diagonal: what to call a line on which both are equal; None draws none.
         markers: a dot at each place.
     """
-    figure, axis = _figure(6.4, 4.2)
+    figure, axis = figure_and_axes(6.4, 4.2)
     others = iter((ORANGE, GREEN, RED, MUTED, INK))
     if diagonal:
         axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=diagonal)
@@ -126,7 +126,7 @@ def curves(points, *, x, y, highlight=(), diagonal=None, markers=False):
         axis.plot(places, values, color=color, linewidth=width, marker=marker, markersize=4, label=shorten(name, 30))
     axis.set(xlabel=x, ylabel=y)
     axis.legend(frameon=False, fontsize=9)
-    return _svg(figure)
+    return svg(figure)
 
 
 def equity(strategies, *, highlight=()):
@@ -136,7 +136,7 @@ def equity(strategies, *, highlight=()):
         strategies: {name: (stamps, (N,) equity)}.
         highlight: names drawn in the strong colour.
     """
-    figure, (top, bottom) = _figure(9.6, 5.4, rows=2, ratios=(3, 1.2))
+    figure, (top, bottom) = figure_and_axes(9.6, 5.4, rows=2, ratios=(3, 1.2))
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     others = iter((ORANGE, GREEN, RED, MUTED, INK) * len(strategies))
@@ -155,7 +155,7 @@ def equity(strategies, *, highlight=()):
         axis.xaxis.set_major_locator(locator)
         axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     top.legend(frameon=False, fontsize=9)
-    return _svg(figure)
+    return svg(figure)
 
 
 def confusion_matrix(confusion, classes):
@@ -166,7 +166,7 @@ def confusion_matrix(confusion, classes):
     count = len(classes)
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = min(max(1.9 + 0.37 * count, 4.2), 10)
-    figure, axis = _figure(side, side)
+    figure, axis = figure_and_axes(side, side)
     from matplotlib.colors import LinearSegmentedColormap
 
     shades = LinearSegmentedColormap.from_list("blue", ["#ffffff", "#bcd2fb", BLUE, "#173f9c"])
@@ -184,7 +184,7 @@ def confusion_matrix(confusion, classes):
             text = str(confusion[row, column])
             axis.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
     axis.tick_params(length=0)
-    return _svg(figure)
+    return svg(figure)
 
 
 def reliability_diagram(reliability, error):
@@ -194,7 +194,7 @@ def reliability_diagram(reliability, error):
         reliability: rows (mean confidence, accuracy, count), as in `Evaluation`.
         error: the expected calibration error.
     """
-    figure, (top, bottom) = _figure(4.4, 5.4, rows=2, ratios=(3, 1))
+    figure, (top, bottom) = figure_and_axes(4.4, 5.4, rows=2, ratios=(3, 1))
     confidence, accuracy, count = np.asarray(reliability).T
     top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
     area = 20 + 180 * count / count.max()
@@ -210,7 +210,7 @@ def reliability_diagram(reliability, error):
     bottom.set_yscale("log")  # Most answers are sure; the few that are not would be invisible.
     bottom.yaxis.set_major_formatter("{x:,.0f}")
     bottom.minorticks_off()
-    return _svg(figure)
+    return svg(figure)
 
 
 def bars(rows, *, unit="{:.1%}", highlight=(), width=8.6, limit=None):
@@ -224,7 +224,7 @@ def bars(rows, *, unit="{:.1%}", highlight=(), width=8.6, limit=None):
         limit: the axis's end; None fits it to the values.
     """
     labels, values = [shorten(label, 44) for label, _ in rows], np.array([value for _, value in rows], float)
-    figure, axis = _figure(width, 0.5 + 0.36 * len(rows))
+    figure, axis = figure_and_axes(width, 0.5 + 0.36 * len(rows))
     colors = [BLUE if label in highlight else "#a9bcdb" for label, _ in rows]
     axis.barh(range(len(rows)), values, color=colors, height=0.66)
     for row, value in enumerate(values):
@@ -236,7 +236,7 @@ def bars(rows, *, unit="{:.1%}", highlight=(), width=8.6, limit=None):
     axis.grid(False)
     axis.spines["bottom"].set_visible(False)
     axis.tick_params(length=0)
-    return _svg(figure)
+    return svg(figure)
 
 
 def picture(pixels, *, side=112):
@@ -266,7 +266,7 @@ def shorten(text, length):
     return (text if len(text) <= length else text[: length - 1] + "…").replace("$", r"\$")
 
 
-def _figure(width, height, *, rows=1, columns=1, ratios=None):
+def figure_and_axes(width, height, *, rows=1, columns=1, ratios=None):
     """A figure and its axis or axes; it belongs to no window and no global state."""
     need("matplotlib")
     from matplotlib.figure import Figure
@@ -286,7 +286,7 @@ def _figure(width, height, *, rows=1, columns=1, ratios=None):
     return figure, axes if len(axes) > 1 else axes[0]
 
 
-def _svg(figure):
+def svg(figure):
     """The figure as a data address; text becomes outlines, so that it looks the same everywhere."""
     from matplotlib import rc_context
 

@@ -55,7 +55,7 @@ def _channels(series, behind):
 
 def _panels(panels):
     rows = -(-len(panels) // COLUMNS)
-    figure, axes = charts._figure(9.6, 1.65 * rows, rows=rows, columns=COLUMNS)
+    figure, axes = charts.figure_and_axes(9.6, 1.65 * rows, rows=rows, columns=COLUMNS)
     for axis, panel in zip(axes, panels + [None] * (rows * COLUMNS - len(panels))):
         if panel is None:
             axis.set_axis_off()
@@ -65,4 +65,4 @@ def _panels(panels):
             axis.plot(np.arange(len(values)), values, color=line_color, linewidth=width)
         axis.set_title(charts.shorten(title, 34), loc="left", fontsize=8.5, color=color)
         axis.tick_params(labelsize=7)
-    return charts._svg(figure)
+    return charts.svg(figure)

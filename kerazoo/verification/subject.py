@@ -42,7 +42,7 @@ class Subject:
 
     @functools.cached_property
     def trained(self):
-        """(model, initial loss, final loss, what is left) after learning the sample batch; its statistics have moved."""
+        """(model, first loss, last loss, what is left of it) after learning the sample batch; statistics have moved."""
         # Fixed rates: the promise is about the graph, the recipe's rate fits a real epoch. The lower one
         # is for deep networks without normalisation, which the higher one throws off.
         for rate in RATES:
