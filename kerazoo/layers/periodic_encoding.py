@@ -21,8 +21,8 @@ class PeriodicEncoding(keras.layers.Layer):
 
     >>> import numpy
     >>> from kerazoo.layers.periodic_encoding import PeriodicEncoding
-    >>> PeriodicEncoding(2, 0.1)(numpy.zeros((1, 1), "float32")).numpy().tolist()
-    [[[1.0, 1.0, 0.0, 0.0]]]
+    >>> PeriodicEncoding(2, 0.1)(numpy.zeros((3, 5), "float32")).shape
+    TensorShape([3, 5, 4])
     """
 
     def __init__(self, frequencies=48, scale=0.01, **options):
