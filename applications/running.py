@@ -12,6 +12,7 @@ from pathlib import Path
 from kerazoo.training import distribution
 
 OUTPUT = ("out", "resume", "json")
+JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
 
 
 def parser(task, doc):
@@ -30,6 +31,27 @@ def add_output(arguments, task, *, export=True, resume=True):
     if export:
         output.add_argument("--export", type=Path, help=f"default saved_models/{task}/<model>")
     output.add_argument("--json", action="store_true", help="print the record alone")
+
+
+def add_training(group, *, batch_size=None, learning_rate=None, patience=None, precision=None):
+    """The options that every training has; those without a default are the recipe's to decide.
+
+    Args:
+        batch_size, learning_rate, patience: what an application says of these options beyond their names.
+        precision: the default.
+    """
+    group.add_argument("--epochs", type=int)
+    group.add_argument("--batch-size", type=int, help=batch_size)
+    group.add_argument("--learning-rate", type=float, help=learning_rate)
+    patience = patience or "epochs without a better validation loss, then it stops"
+    group.add_argument("--patience", type=int, help=patience)
+    group.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"), default=precision)
+    group.add_argument("--seed", type=int, default=0)
+
+
+def add_jit_compile(group):
+    """--jit-compile, a key of `JIT_COMPILE`, whose values `kerazoo.build` takes."""
+    group.add_argument("--jit-compile", choices=tuple(JIT_COMPILE), default="auto")
 
 
 def add_model_option(group):
@@ -120,6 +142,26 @@ def resumable(again):
             raise
         message = f"The disk is full. Every finished epoch is saved; free some space and go on with: {again}"
         raise OSError(errno.ENOSPC, message) from error
+
+
+def finish(record, page, summary, folder):
+    """Writes the report and the record, and says what is in them.
+
+    Args:
+        record: JSON types.
+        page: the `Report`.
+        summary: lines for the terminal.
+        folder: the run's.
+
+    Returns:
+        The record.
+    """
+    from kerazoo.evaluate.runs import write_record
+
+    page.write(folder / "report.html")
+    write_record(record, folder / "run.json")  # Last: it marks the run as finished.
+    print(f"\n{summary}\nReport: {folder / 'report.html'}")
+    return record
 
 
 def main(arguments, run):

@@ -37,12 +37,7 @@ def add_options(parser, *, datasets, model="tab_resnet", weighting="none", scali
         help="balanced: rare classes weigh as much as common ones in training; the answers are put right again",
     )
     training.add_argument("--folds", type=int, help="of the comparison; 0 leaves it out")
-    training.add_argument("--epochs", type=int)
-    training.add_argument("--batch-size", type=int)
-    training.add_argument("--learning-rate", type=float)
-    training.add_argument("--patience", type=int, help="epochs without a better validation loss, then it stops")
-    training.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"), default="float32")
-    training.add_argument("--seed", type=int, default=0)
+    running.add_training(training, precision="float32")
     return data, training
 
 

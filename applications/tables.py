@@ -134,7 +134,7 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         own_settings: names of the application's own options that decide the outcome.
     """
     from kerazoo.evaluate import classical
-    from kerazoo.evaluate.runs import environment, write_record
+    from kerazoo.evaluate.runs import environment
 
     development, tests = load(arguments, two=two)
     folder = running.new_folder(task, f"{development.name}-{arguments.model}", arguments)
@@ -176,11 +176,7 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         "environment": environment(),
     } | judged
     record["minutes"] = (time.perf_counter() - start) / 60
-    report.page(record).write(folder / "report.html")
-    write_record(record, folder / "run.json")  # Last: it marks the run as finished.
-    print("\n" + report.summary(record))
-    print(f"Report: {folder / 'report.html'}")
-    return record
+    return running.finish(record, report.page(record), report.summary(record), folder)
 
 
 def _split_said(development, tests):

@@ -1,5 +1,6 @@
 """Prices without look-ahead, walks forward without overlap, and what strategies earn."""
 
+import importlib.util
 import io
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 pytest.importorskip("pandas")
 
-from kerazoo.data.prices import COLUMNS, FEATURES, WARM_UP, features, read_prices, returns
+from kerazoo.data.prices import COLUMNS, FEATURES, WARM_UP, features, load_prices, read_prices, returns
 from kerazoo.data.series import Series
 from kerazoo.data.splits import walk_forward
 from kerazoo.evaluate import trading
@@ -64,6 +65,15 @@ def test_impossible_prices_are_refused(row, column, value, message):
 def test_a_missing_column_is_named():
     with pytest.raises(ValueError, match="Missing: volume"):
         read_prices(io.StringIO("Date,Open,High,Low,Close\n2020-01-01,1,1,1,1\n2020-01-02,1,1,1,1\n"), name="x")
+
+
+def test_microsofts_prices():
+    if not importlib.util.find_spec("pmdarima"):
+        pytest.skip("pmdarima, which carries the file, is not installed")
+    series = load_prices("msft")
+    assert len(series) == 7_983 and series.columns == COLUMNS
+    assert [str(series.stamps[row])[:10] for row in (0, -1)] == ["1986-03-13", "2017-11-10"]
+    np.testing.assert_allclose(series.values[0, :4], [0.0672, 0.07533, 0.0672, 0.07533], rtol=1e-6)
 
 
 def test_features_know_nothing_of_later_days():

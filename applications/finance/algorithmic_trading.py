@@ -120,7 +120,7 @@ def main(argv=None):
 def _run(arguments, start):
     from kerazoo.data import prices
     from kerazoo.evaluate import strategy_report, trading
-    from kerazoo.evaluate.runs import environment, write_record
+    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -170,11 +170,9 @@ def _run(arguments, start):
         "choosing": {n: (series.stamps[choosing], before[n].equity) for n in (best, "buy and hold")},
         "judging": {n: (series.stamps[judging], done.equity) for n, done in judged.items()},
     }
-    strategy_report.page(record, equity=pictures).write(folder / "report.html")
-    write_record(record, folder / "run.json")  # Last: it marks the run as finished.
-    print("\n" + strategy_report.summary(record))
-    print(f"Report: {folder / 'report.html'}")
-    return record
+    return running.finish(
+        record, strategy_report.page(record, equity=pictures), strategy_report.summary(record), folder
+    )
 
 
 if __name__ == "__main__":

@@ -52,12 +52,7 @@ def parse_args(argv):
     training.add_argument("--folds", type=int, default=8, help="parts of the walk forward")
     training.add_argument("--first", type=float, default=0.4, help="share of the days before the first test day")
     training.add_argument("--cost", type=float, default=5.0, help="of a trade with all capital, in basis points")
-    training.add_argument("--epochs", type=int)
-    training.add_argument("--batch-size", type=int)
-    training.add_argument("--learning-rate", type=float)
-    training.add_argument("--patience", type=int, help="epochs without a better validation loss, then it stops")
-    training.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"), default="float32")
-    training.add_argument("--seed", type=int, default=0)
+    running.add_training(training, precision="float32")
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
@@ -294,7 +289,7 @@ def _run(arguments, start):
     import_tensorflow()
     from kerazoo.data.splits import walk_forward
     from kerazoo.evaluate import stock_report
-    from kerazoo.evaluate.runs import environment, write_record
+    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -332,13 +327,12 @@ def _run(arguments, start):
         "minutes": (time.perf_counter() - start) / 60,
     }
     equity = {name: (dates, done.equity) for name, done in performances.items()}
-    stock_report.page(record, equity=equity, forecasts=forecasts, returns=days.returns[chosen]).write(
-        folder / "report.html"
+    return running.finish(
+        record,
+        stock_report.page(record, equity=equity, forecasts=forecasts, returns=days.returns[chosen]),
+        stock_report.summary(record),
+        folder,
     )
-    write_record(record, folder / "run.json")  # Last: it marks the run as finished.
-    print("\n" + stock_report.summary(record))
-    print(f"Report: {folder / 'report.html'}")
-    return record
 
 
 if __name__ == "__main__":

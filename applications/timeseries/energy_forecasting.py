@@ -76,16 +76,11 @@ def parse_args(argv):
     running.add_model_option(training)
     training.add_argument("--lookback", type=int, help="rows of the past that the model sees")
     training.add_argument("--horizon", type=int, default=96, help="rows to forecast")
-    training.add_argument("--epochs", type=int)
-    training.add_argument("--batch-size", type=int)
-    training.add_argument("--learning-rate", type=float)
+    running.add_training(training)
     training.add_argument("--hold", type=int, help="epochs before the rate falls")
     training.add_argument("--factor", type=float, help="of the rate, each epoch after those")
-    training.add_argument("--patience", type=int, help="epochs without a better validation loss, then it stops")
-    training.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"))
-    training.add_argument("--jit-compile", choices=("auto", "true", "false"), default="auto")
+    running.add_jit_compile(training)
     training.add_argument("--steps-per-execution", type=int)
-    training.add_argument("--seed", type=int, default=0)
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
@@ -211,7 +206,7 @@ def build(arguments, parts, *, steps):
         arguments.model,
         learning_rate=HoldThenDecay(arguments.learning_rate, steps=steps, hold=arguments.hold, factor=arguments.factor),
         precision=arguments.precision,
-        jit_compile={"auto": "auto", "true": True, "false": False}[arguments.jit_compile],
+        jit_compile=running.JIT_COMPILE[arguments.jit_compile],
         steps_per_execution=arguments.steps_per_execution,
         seed=arguments.seed,
         **_arguments(arguments, parts),
@@ -449,7 +444,7 @@ def main(argv=None):
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import forecast_report
-    from kerazoo.evaluate.runs import environment, write_record
+    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -485,11 +480,9 @@ def _run(arguments, start):
         "environment": environment(),
         "minutes": (time.perf_counter() - start) / 60,
     } | judged
-    forecast_report.page(record, examples=examples).write(folder / "report.html")
-    write_record(record, folder / "run.json")  # Last: it marks the run as finished.
-    print("\n" + forecast_report.summary(record))
-    print(f"Report: {folder / 'report.html'}")
-    return record
+    return running.finish(
+        record, forecast_report.page(record, examples=examples), forecast_report.summary(record), folder
+    )
 
 
 if __name__ == "__main__":

@@ -72,10 +72,7 @@ def parse_args(argv):
     )
     running.add_model_option(training)
     training.add_argument("--lookback", type=int, help="rows of a window")
-    training.add_argument("--epochs", type=int)
-    training.add_argument("--batch-size", type=int)
-    training.add_argument("--learning-rate", type=float)
-    training.add_argument("--patience", type=int, help="epochs without a better validation loss, then it stops")
+    running.add_training(training, precision="float32")
     training.add_argument("--passes", type=int, help="times an epoch goes through the training windows")
     training.add_argument("--scale", choices=("standard", "unit"), help="of the values, by the learning rows")
     training.add_argument(
@@ -84,8 +81,6 @@ def parse_args(argv):
     training.add_argument(
         "--risk", type=float, default=1e-4, help="of a false alarm at a normal row: sets the threshold"
     )
-    training.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"), default="float32")
-    training.add_argument("--seed", type=int, default=0)
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
@@ -434,7 +429,7 @@ def main(argv=None):
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import anomaly_report
-    from kerazoo.evaluate.runs import environment, write_record
+    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -483,11 +478,7 @@ def _run(arguments, start):
         )
         for (key, labelled), scores, one in zip(data.items(), arrays, records)
     ]
-    anomaly_report.page(record, drawn=drawn).write(folder / "report.html")
-    write_record(record, folder / "run.json")  # Last: it marks the run as finished.
-    print("\n" + anomaly_report.summary(record))
-    print(f"Report: {folder / 'report.html'}")
-    return record
+    return running.finish(record, anomaly_report.page(record, drawn=drawn), anomaly_report.summary(record), folder)
 
 
 if __name__ == "__main__":

@@ -54,16 +54,16 @@ def parse_args(argv):
     training.add_argument("--model", default="inception_time", help=f"one of `kerazoo list --task {TASK}`")
     running.add_model_option(training)
     training.add_argument("--ensemble", type=int, default=1, help="networks, of seeds one apart; exported as one model")
-    training.add_argument("--epochs", type=int)
-    training.add_argument("--batch-size", type=int, help="at most; batches are made as even as they can be")
-    training.add_argument("--learning-rate", type=float, help="the peak of one cycle, the start before a plateau")
+    running.add_training(
+        training,
+        batch_size="at most; batches are made as even as they can be",
+        learning_rate="the peak of one cycle, the start before a plateau",
+        patience="epochs without a lower loss, then it stops",
+    )
     training.add_argument("--schedule", choices=("one_cycle", "plateau"), help="plateau: halved where the loss stands")
     training.add_argument("--as-authors", action="store_true", help=f"what InceptionTime's authors did: {AUTHORS}")
     training.add_argument("--warm-up", type=float, help="share of the steps in which the rate climbs to its peak")
-    training.add_argument("--patience", type=int, help="epochs without a lower loss, then it stops")
-    training.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"))
-    training.add_argument("--jit-compile", choices=("auto", "true", "false"), default="auto")
-    training.add_argument("--seed", type=int, default=0)
+    running.add_jit_compile(training)
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
@@ -172,7 +172,7 @@ def train(arguments, data, folder, *, seed):
         data,
         learning_rate=rate,
         precision=arguments.precision,
-        jit_compile={"auto": "auto", "true": True, "false": False}[arguments.jit_compile],
+        jit_compile=running.JIT_COMPILE[arguments.jit_compile],
         seed=seed,
     )
     adapt(model, np.asarray(scale(data.train.values)))
@@ -287,7 +287,7 @@ def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import series_report
     from kerazoo.evaluate.nearest_neighbour import series_baselines
-    from kerazoo.evaluate.runs import environment, write_record
+    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -322,11 +322,7 @@ def _run(arguments, start):
         "environment": environment(),
         "minutes": (time.perf_counter() - start) / 60,
     }
-    series_report.page(record, evaluation, data).write(folder / "report.html")
-    write_record(record, folder / "run.json")  # Last: it marks the run as finished.
-    print("\n" + series_report.summary(record))
-    print(f"Report: {folder / 'report.html'}")
-    return record
+    return running.finish(record, series_report.page(record, evaluation, data), series_report.summary(record), folder)
 
 
 if __name__ == "__main__":

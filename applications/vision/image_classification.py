@@ -73,18 +73,13 @@ def parse_args(argv):
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", help=f"one of `kerazoo list --task {TASK}`")
     training.add_argument("--weights", help="where to start: a tag from `kerazoo info MODEL`, or a file")
-    training.add_argument("--epochs", type=int)
-    training.add_argument("--batch-size", type=int)
+    running.add_training(training, learning_rate="the peak of the one-cycle schedule")
     training.add_argument("--optimizer", choices=OPTIMIZERS, help="the model's own (default), or Muon for its kernels")
-    training.add_argument("--learning-rate", type=float, help="the peak of the one-cycle schedule")
     training.add_argument("--warm-up", type=float, help="share of the steps in which the rate climbs to its peak")
     training.add_argument("--weight-decay", type=float, help="decoupled; biases and batch norms are left out")
     training.add_argument("--label-smoothing", type=float, help="share of the target that all classes divide")
-    training.add_argument("--patience", type=int, help="epochs without a better validation loss, then it stops")
-    training.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"))
-    training.add_argument("--jit-compile", choices=("auto", "true", "false"), default="auto")
+    running.add_jit_compile(training)
     training.add_argument("--steps-per-execution", type=int)
-    training.add_argument("--seed", type=int, default=0)
     distribution.add_arguments(parser)
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
@@ -148,7 +143,7 @@ def build(arguments, classes, *, steps):
         num_classes=classes,
         weights=arguments.weights,
         precision=arguments.precision,
-        jit_compile={"auto": "auto", "true": True, "false": False}[arguments.jit_compile],
+        jit_compile=running.JIT_COMPILE[arguments.jit_compile],
         steps_per_execution=arguments.steps_per_execution,
         optimizer=ConvMuon(schedule, **decay) if muon else None,
         learning_rate=None if muon else schedule,
@@ -310,7 +305,7 @@ def _run(arguments, start):
     from kerazoo.data.pipeline import pixels_of
     from kerazoo.evaluate import classification_report
     from kerazoo.evaluate.baselines import image_baselines
-    from kerazoo.evaluate.runs import environment, write_record
+    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -352,11 +347,7 @@ def _run(arguments, start):
     page = classification_report.page(
         record, evaluation, pictures=lambda positions: pixels_of(data.test, positions, size=arguments.size)
     )
-    page.write(folder / "report.html")
-    write_record(record, folder / "run.json")  # Last: it marks the run as finished.
-    print("\n" + classification_report.summary(record))
-    print(f"Report: {folder / 'report.html'}")
-    return record
+    return running.finish(record, page, classification_report.summary(record), folder)
 
 
 def _input_shape(arguments):

@@ -49,15 +49,6 @@ ATTACKS = {
     "u2r": "buffer_overflow loadmodule perl ps rootkit sqlattack xterm",
 }
 CLASS_OF = {attack: name for name, attacks in ATTACKS.items() for attack in attacks.split()}
-# Accuracy on KDDTest+ and KDDTest-21, normal or attack, trained on the same 20% (Tavallaee et al., 2009).
-PUBLISHED = {
-    "J48": (0.8105, 0.6397),
-    "naive Bayes": (0.7656, 0.5577),
-    "naive Bayes tree": (0.8202, 0.6616),
-    "random forest": (0.8067, 0.6226),
-    "multi-layer perceptron": (0.7741, 0.5734),
-    "support vector machine": (0.6952, 0.4229),
-}
 
 
 def nsl_kdd(*, binary=False):
@@ -105,10 +96,6 @@ def nsl_kdd(*, binary=False):
         name="nsl_kdd_binary" if binary else "nsl_kdd",
         source="NSL-KDD: KDDTrain+_20Percent, KDDTest+ and KDDTest-21 of the University of New Brunswick",
         terms="research",
-        published={
-            f"{name}, Tavallaee et al. (2009), normal or attack": dict(zip(("KDDTest+", "KDDTest-21"), figures))
-            for name, figures in PUBLISHED.items()
-        },
     )
     ends = np.cumsum([len(part) for part in parts.values()])
     pieces = [table.take(np.arange(end - len(part), end)) for end, part in zip(ends, parts.values())]

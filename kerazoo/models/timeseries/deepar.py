@@ -1,10 +1,11 @@
 """DeepAR (Salinas et al., 2017, https://arxiv.org/abs/1704.04110): a recurrent network that answers a distribution.
 
 Trained by the likelihood of each value given all true ones before it. At inference the network goes on alone, fed
-its own mean (`model(x)`) or its own draws (`model.draw_paths`). As in the paper, a series is divided by its mean size
-over the past, and the network sees the value before and what is known of each step; the negative binomial is
-the paper's, for counts. Student's t is what its successors take for real numbers. Differs from the paper: windows
-count alike, whatever the size of their series, and there is no embedding of which series it is.
+its own mean (`model(x)`) or its own draws (`model.draw_paths`). As in the paper, the network sees the value before
+and what is known of each step, and the negative binomial is for counts; Student's t is what its successors take for
+real numbers. Differs from the paper: a series is divided by its mean size over the past, without the one that the
+paper adds for counts; windows count alike, whatever the size of their series; there is no embedding of which series
+it is.
 """
 
 import keras
