@@ -292,3 +292,38 @@ def test_onnx_of_grouped_convolution_and_exact_gelu(tmp_path):
     model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x), name="grouped")
     (file,) = kerazoo.export(model, tmp_path, formats=("onnx",)).files
     assert file.max_relative_error < 1e-4 and "Erfc" not in file.ops
+
+
+@pytest.mark.parametrize("horizon, channels", [(4, 1), (1, 3)])
+@pytest.mark.parametrize("name", ["dlinear", "tsmixer", "tft", "nhits"])
+def test_tflite_of_forecasters_of_one_series_or_one_step(name, horizon, channels, tmp_path):
+    """With a batch of one Keras writes some of their sums as a channels-first bias, which the converter refuses."""
+    options = {"width": 8, "heads": 2} if name == "tft" else {}
+    model = kerazoo.build(name, lookback=24, horizon=horizon, channels=channels, **options)
+    (file,) = kerazoo.export(model, tmp_path, formats=("tflite",)).files
+    assert file.max_relative_error < 1e-4
+
+
+def test_only_squeezed_channels_first_biases_become_additions(tmp_path):
+    """A sum of (1, 8, 1) and (1, 8, 1) is one; a layer's bias is not."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    from kerazoo.engines.interface import Interface
+    from kerazoo.exporters import saved_model, tflite
+
+    x = keras.Input((8, 4))
+    total = keras.layers.Add()([keras.layers.Dense(1)(x), keras.layers.Dense(1)(x)])
+    model = keras.Model(x, keras.layers.Dense(3)(keras.layers.Flatten()(total)))
+    saved_model.write(Interface(model, None), tmp_path, batch_size=1)
+
+    def operations():
+        saved = saved_model_pb2.SavedModel.FromString((tmp_path / "saved_model.pb").read_bytes())
+        functions = saved.meta_graphs[0].graph_def.library.function
+        return [node.op for function in functions for node in function.node_def]
+
+    before = operations()
+    tflite.add_plainly(tmp_path)
+    after = operations()
+    changed = before.count("BiasAdd") - after.count("BiasAdd")
+    assert changed > 0 and after.count("AddV2") - before.count("AddV2") == changed
+    assert after.count("BiasAdd") == changed  # The last layer's own, in each traced function.

@@ -46,6 +46,7 @@ class Writing:
         jobs = {}
         if kinds:
             saved_model.write(self.twin, work / "static", batch_size=batch_size, shapes=shapes)
+            tflite.add_plainly(work / "static")
             calibration = work / "calibration.npz"
             if "int8" in kinds:
                 np.savez(calibration, **representative.samples(data, self.twin))
