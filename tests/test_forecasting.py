@@ -1,5 +1,6 @@
 """Forecasters: their layers, what the field expects of them, backtests that cannot look ahead, the application."""
 
+import dataclasses
 import json
 
 import keras
@@ -8,7 +9,9 @@ import pytest
 
 import kerazoo
 from kerazoo import catalog
+from kerazoo.data import series_parts
 from kerazoo.data.calendar import calendar
+from kerazoo.data.series import Series
 from kerazoo.evaluate import forecasting
 from kerazoo.layers.basis_expansion import BasisExpansion, harmonics, interpolation
 from kerazoo.layers.interpretable_attention import InterpretableAttention
@@ -422,40 +425,111 @@ def test_quantiles_and_the_calendar(load_csv, capsys):
     answers = model(inputs)
     assert answers.shape == (2, 12, 2, 3) and (np.diff(answers, axis=-1) > 0).all()
     assert abs(answers[..., 0, :].mean() - 100) < 60 and abs(answers[..., 1, :].mean() - 13) < 6
-    with pytest.raises(ValueError, match="one that takes `quantiles`: .*tft"):
+    with pytest.raises(ValueError, match="one that takes `quantiles` or `distribution`: deepar, tft"):
         kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, "--quantiles=0.1,0.5,0.9"])
     with pytest.raises(ValueError, match="must have 0.5"):
         kerazoo.run("energy_forecasting", [f"--data={load_csv}", "--model=tft", "--quantiles=0.1,0.9"])
 
 
+def test_known_and_observed_columns_are_told_and_not_forecast(load_csv):
+    """The exported model moves with what it is told; the guard looks at the observed column too."""
+    lines = load_csv.read_text().splitlines()
+    told = [f"{line},{index % 7 // 5},{20 + index % 24}" for index, line in enumerate(lines[1:])]
+    load_csv.write_text("\n".join([f"{lines[0]},holiday,heat", *told]) + "\n")
+    options = ["--model=tft", "--option=width=8", "--option=heads=2", "--calendar", "--epochs=1"]
+    options += ["--columns=load", "--known=holiday", "--observed=heat"]
+    record = kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, *options])
+    assert record["dataset"]["columns"] == ["load"] and record["dataset"]["covariates"]["observed"] == ["heat"]
+    assert record["dataset"]["covariates"]["known"][:2] == ["holiday", "day_sine"]
+    model = kerazoo.load(record["exports"][0]["folder"], engine="tflite")
+    inputs = {"past": np.full((1, 48, 1), 100.0), "known": np.zeros((1, 60, 7)), "observed": np.full((1, 48, 1), 30.0)}
+    inputs = {name: values.astype("float32") for name, values in inputs.items()}
+    answers = [model(inputs)]
+    for name in ("known", "observed"):
+        answers.append(model(inputs | {name: inputs[name] + 1}))
+    assert answers[0].shape == (1, 12, 1)
+    assert not np.allclose(answers[0], answers[1]) and not np.allclose(answers[0], answers[2])
+
+
+def test_an_observed_column_that_looks_ahead_is_caught(load_csv, monkeypatch):
+    honest = series_parts.SeriesParts._columns
+
+    def leaky(self, names, **options):
+        columns = honest(self, names, **options)
+        return (
+            dataclasses.replace(columns, values=np.roll(columns.values, -1, axis=0))
+            if list(names) == ["other"]
+            else columns
+        )
+
+    monkeypatch.setattr(series_parts.SeriesParts, "_columns", leaky)
+    options = ["--model=tft", "--option=width=8", "--option=heads=2", "--epochs=1", "--observed=other"]
+    with pytest.raises(forecasting.LookAhead, match="changed by"):
+        kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, *options])
+
+
+def test_quantiles_of_drawn_futures(load_csv, capsys):
+    options = ["--model=deepar", "--option=units=8", "--option=depth=1", "--quantiles=0.1,0.5,0.9", "--epochs=1"]
+    record = kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, *options])
+    network, naive = record["quantiles"]
+    assert network["name"] == "deepar, 100 futures drawn by the Keras model"
+    assert 0 < network["below"][0] < network["below"][1] < network["below"][2] < 1
+    model = kerazoo.load(record["exports"][0]["folder"])
+    assert np.asarray(model(np.full((2, 48, 2), [100.0, 13.0], "float32"))).shape == (2, 12, 2)
+
+
+def test_months_are_rows(load_csv):
+    """Months are of different length: no even grid holds them."""
+    stamps = np.arange(np.datetime64("1990-01"), np.datetime64("2010-01")).astype("datetime64[D]")
+    rows = [f"{stamp},{100 + index % 12}" for index, stamp in enumerate(stamps)]
+    load_csv.write_text("when,load\n" + "\n".join(rows) + "\n")
+    arguments = [f"--data={load_csv}", "--lookback=24", "--horizon=6", "--epochs=1", "--season=12"]
+    with pytest.raises(ValueError, match="even grid"):
+        kerazoo.run("energy_forecasting", arguments)
+    record = kerazoo.run("energy_forecasting", [*arguments, "--grid=rows"])
+    assert record["dataset"]["rows"] == 240 and record["baselines"][1]["mse"] < 1e-6  # The season repeats exactly.
+
+
+def test_parts_are_scaled_by_the_training_rows_alone():
+    stamps = np.datetime64("2024-01-01", "s") + np.arange(40) * np.timedelta64(3600, "s")
+    values = np.stack([np.r_[np.zeros(10), np.full(10, 2.0), np.full(20, 50.0)], np.arange(40)], axis=1)
+    series = Series(values.astype("float32"), stamps, ("load", "heat"))
+    parts = series_parts.SeriesParts(series, (20, 10, 10), lookback=4, horizon=2, observed=["heat"])
+    assert parts.channels.mean.tolist() == [1.0] and parts.channels.deviation.tolist() == [1.0]
+    inputs, future = next(iter(parts.batches("test", 3)))
+    np.testing.assert_allclose(future[..., 0], np.full((3, 2), 49.0))
+    raw = inputs["observed"] * parts.covariates["observed"].deviation + parts.covariates["observed"].mean
+    np.testing.assert_allclose(raw[0, :, 0], [26, 27, 28, 29], rtol=1e-5)
+    with pytest.raises(ValueError, match="leave one to forecast"):
+        series_parts.SeriesParts(series, (20, 10, 10), lookback=4, horizon=2, known=["heat", "load"])
+
+
 def test_a_planted_leak_is_caught(load_csv, monkeypatch):
-    from kerazoo.applications.timeseries import energy_forecasting
+    honest = series_parts.SeriesParts._columns
 
-    honest = energy_forecasting.Parts.__init__
+    def leaky(self, names, **options):
+        mean, deviation = series_parts.scale(self.series.values)  # All rows, the test's too.
+        return dataclasses.replace(honest(self, names, **options), mean=mean, deviation=deviation)
 
-    def leaky(self, series, split, **options):
-        honest(self, series, split, **options)
-        self.mean, self.deviation = energy_forecasting.scale(series.values)  # All rows, the test's too.
-
-    monkeypatch.setattr(energy_forecasting.Parts, "__init__", leaky)
+    monkeypatch.setattr(series_parts.SeriesParts, "_columns", leaky)
     with pytest.raises(forecasting.LookAhead, match="changed by"):
         kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL])
 
 
 def test_a_stopped_run_goes_on(load_csv, monkeypatch, capsys):
-    from kerazoo.applications.timeseries import energy_forecasting
+    from kerazoo.applications import forecasts
 
-    judge = energy_forecasting.judge
+    judge = forecasts.Judging.judge
 
-    def stop(*_):
+    def stop(_):
         raise KeyboardInterrupt
 
     arguments = [f"--data={load_csv}", *SMALL, "--out=run"]
-    monkeypatch.setattr(energy_forecasting, "judge", stop)
+    monkeypatch.setattr(forecasts.Judging, "judge", stop)
     with pytest.raises(KeyboardInterrupt):
         kerazoo.run("energy_forecasting", arguments)
     assert "--resume" in capsys.readouterr().out
-    monkeypatch.setattr(energy_forecasting, "judge", judge)
+    monkeypatch.setattr(forecasts.Judging, "judge", judge)
     record = kerazoo.run("energy_forecasting", [*arguments, "--resume"])
     assert record["training"]["epochs_run"] == 2
 

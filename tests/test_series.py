@@ -1,11 +1,13 @@
 """Series from files: what is inferred, repaired and refused; windows cut from them."""
 
+import hashlib
 import importlib.util
 import io
 
 import numpy as np
 import pytest
 
+from kerazoo.data import named_series
 from kerazoo.data.named_series import load_series
 from kerazoo.data.series import Series, read_series
 from kerazoo.data.windows import window_starts, windows
@@ -183,6 +185,25 @@ def test_a_tampered_etth1_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("kerazoo.data.named_series.ETT_ADDRESS", "http://127.0.0.1:9/ETTh1.csv")
     with pytest.raises(ConnectionError, match=r"ETTh1\.csv could not be downloaded.*KERAZOO_DATA_DIR"):
         load_series("etth1")
+
+
+def test_the_load_of_victoria(tmp_path, monkeypatch):
+    """The first column counts rows; the demand alone is to be forecast."""
+    monkeypatch.setenv("KERAZOO_DATA_DIR", str(tmp_path))
+    text = "rownames,Demand,WorkDay,Temperature\n1,3.5,0,18.2\n2,3.25,1,17.9\n"
+    (tmp_path / "elecdemand").mkdir()
+    (tmp_path / "elecdemand" / "elecdemand.csv").write_text(text)
+    with pytest.raises(ValueError, match="sha256"):
+        load_series("elecdemand")
+    monkeypatch.setattr(named_series, "ELECDEMAND_SHA256", hashlib.sha256(text.encode()).hexdigest())
+    monkeypatch.setattr(named_series, "ELECDEMAND_SIZE", len(text))
+    series, split = load_series("elecdemand")
+    assert series.columns == ("Demand", "WorkDay", "Temperature") and series.targets == ("Demand",)
+    np.testing.assert_allclose(series.values, [[3.5, 0, 18.2], [3.25, 1, 17.9]])
+    assert series.step == 1800 and sum(split) == 17_520
+    assert series.select(["WorkDay"]).values[:, 0].tolist() == [0, 1]
+    with pytest.raises(ValueError, match="`columns` must be some of"):
+        series.select(["Wind"])
 
 
 def test_the_load_of_taylor():

@@ -1,6 +1,7 @@
 """Named time series: from KERAZOO_DATA_DIR, an installed package, or the network, in that order."""
 
 import ast
+import csv
 import io
 
 import numpy as np
@@ -17,6 +18,13 @@ ETT_ADDRESS = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-sm
 TAYLOR_SPLIT = (8 * 7 * 48, 2 * 7 * 48, 2 * 7 * 48)
 TAYLOR_SIZE, TAYLOR_SHA256 = 35_522, "3df2f44f654bfe4338ea39350912140c9710fa776270f50a2529b2f5c87a4e19"
 TAYLOR_ADDRESS = "https://raw.githubusercontent.com/alkaline-ml/pmdarima/v2.1.1/pmdarima/datasets/taylor.py"
+# Eight months, two and two, as nearly as a year of days allows; the test is a southern spring's end and early summer.
+ELECDEMAND_SPLIT = (243 * 48, 61 * 48, 61 * 48)
+ELECDEMAND_SIZE, ELECDEMAND_SHA256 = 448_760, "fd707850ff7efc39d5bdea163347a0a509fb81ffca3a18b154e29a70d1e992b3"
+ELECDEMAND_ADDRESS = (
+    "https://raw.githubusercontent.com/vincentarelbundock/Rdatasets/"
+    "1dcc2bf5f955cc1224a3e1307256e1fe86b68dae/csv/fpp2/elecdemand.csv"
+)
 
 
 def load_series(name):
@@ -70,6 +78,17 @@ def taylor():
     return Series(demand, stamps, ("demand",), "taylor", source=source, terms="none stated"), TAYLOR_SPLIT
 
 
+def elecdemand():
+    """Half-hourly electricity demand of Victoria in gigawatts, 2014, with work days and Melbourne's temperature."""
+    facts = {"address": ELECDEMAND_ADDRESS, "sha256": ELECDEMAND_SHA256, "size": ELECDEMAND_SIZE}
+    text = named_text("fpp2.zip", "elecdemand.csv", folder="elecdemand", file="elecdemand.csv", **facts)
+    header, *rows = csv.reader(io.StringIO(text))
+    values = np.array(rows, "float64")[:, 1:].astype("float32")  # The first column counts the rows.
+    stamps = np.datetime64("2014-01-01", "s") + np.arange(len(values)) * np.timedelta64(1800, "s")
+    facts = {"source": "elecdemand of R's fpp2 package (Hyndman, 2018), by Rdatasets", "terms": "GPL-3, as fpp2 states"}
+    return Series(values, stamps, tuple(header[1:]), "elecdemand", targets=("Demand",), **facts), ELECDEMAND_SPLIT
+
+
 # Horizon -> (MSE, MAE) of standardised values, all seven channels: PatchTST/42 looks 336 hours back (Nie et al., 2023,
 # table 3, https://arxiv.org/abs/2211.14730), DLinear and NLinear as well (Zeng et al., 2023, table 2,
 # https://arxiv.org/abs/2205.13504), iTransformer 96 (Liu et al., 2024, table 10, https://arxiv.org/abs/2310.06625).
@@ -99,4 +118,4 @@ ETTH1_PUBLISHED = {
         720: (0.503, 0.491),
     },
 }
-SERIES = {"etth1": etth1, "taylor": taylor}
+SERIES = {"etth1": etth1, "taylor": taylor, "elecdemand": elecdemand}

@@ -25,6 +25,7 @@ class Series:
         notes: sentences on what was repaired or left out while reading.
         source, terms: where it comes from, and what its owners allow.
         published: {"score": ..., "of": whose figure}, ... or None.
+        targets: names of the columns worth forecasting; None is all.
     """
 
     values: np.ndarray
@@ -35,6 +36,7 @@ class Series:
     source: str = ""
     terms: str = ""
     published: dict | None = None
+    targets: tuple | None = None
 
     def __post_init__(self):
         if self.values.shape != (len(self.stamps), len(self.columns)):
@@ -51,6 +53,18 @@ class Series:
         if not isinstance(rows, slice):
             raise TypeError(f"A series is cut by a slice of rows. Received: {rows!r}.")
         return Series(**(vars(self) | {"values": self.values[rows], "stamps": self.stamps[rows]}))
+
+    def select(self, columns):
+        """The same series with some of its columns, in the order wanted.
+
+        Raises:
+            ValueError: an unknown column, or none.
+        """
+        unknown = [column for column in columns if column not in self.columns]
+        if unknown or not columns:
+            raise ValueError(f"`columns` must be some of {list(self.columns)}. Received: {list(columns)}.")
+        places = [self.columns.index(column) for column in columns]
+        return Series(**(vars(self) | {"values": self.values[:, places], "columns": tuple(columns)}))
 
     def with_values(self, values):
         """The same series with other values, (T, C)."""

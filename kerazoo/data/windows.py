@@ -39,7 +39,19 @@ def window_starts(rows, *, lookback, horizon, first=0, last=None):
     return starts
 
 
-def windows(values, starts, *, lookback, horizon, batch_size, training=False, targets=None, known=None, seed=0):
+def windows(
+    values,
+    starts,
+    *,
+    lookback,
+    horizon,
+    batch_size,
+    training=False,
+    targets=None,
+    known=None,
+    observed=None,
+    seed=0,
+):
     """A `tf.data.Dataset` of (past, future) pairs.
 
     Args:
@@ -51,10 +63,11 @@ def windows(values, starts, *, lookback, horizon, batch_size, training=False, ta
         training: shuffle anew every epoch.
         targets: positions of the channels to forecast; None is all.
         known: (T, K), what is known of every row in advance, for instance by the calendar.
+        observed: (T, O), what is told of the past rows alone.
         seed: of the shuffling.
 
-    Shapes: past (B, lookback, C), future (B, horizon, C or len(targets)), float32; with `known`, in place of past
-        {"past": past, "known": (B, lookback + horizon, K)}.
+    Shapes: past (B, lookback, C), future (B, horizon, C or len(targets)), float32; with covariates, in place of past
+        {"past": past, "known": (B, lookback + horizon, K), "observed": (B, lookback, O)}, those there are.
 
     Example:
 
@@ -64,24 +77,28 @@ def windows(values, starts, *, lookback, horizon, batch_size, training=False, ta
     >>> past[1, :, 0].numpy().tolist(), future[1, :, 0].numpy().tolist()
     ([5.0, 6.0, 7.0], [8.0, 9.0])
     """
-    series, starts = tf.constant(np.asarray(values, "float32")), np.asarray(starts, "int64")
-    known = None if known is None else tf.constant(np.asarray(known, "float32"))
+    starts = np.asarray(starts, "int64")
+    tables = {"past": values} | {k: v for k, v in (("known", known), ("observed", observed)) if v is not None}
+    tables = {name: tf.constant(np.asarray(table, "float32")) for name, table in tables.items()}
     order = tf.data.Dataset.from_tensor_slices(starts)
     if training:
         order = order.shuffle(len(starts), seed=seed)
     reach = tf.range(lookback + horizon, dtype="int64")
 
-    def gather(table, rows):
-        found = tf.gather(table, rows)
-        found.set_shape((None, lookback + horizon, table.shape[1]))
+    def gather(name, rows):
+        found = tf.gather(tables[name], rows)
+        found.set_shape((None, lookback + horizon, tables[name].shape[1]))
         return found
 
     def cut(first):
         rows = first[:, None] + reach
-        both = gather(series, rows)
-        past, future = both[:, :lookback], both[:, lookback:]
-        inputs = past if known is None else {"past": past, "known": gather(known, rows)}
-        return inputs, future if targets is None else tf.gather(future, targets, axis=-1)
+        inputs = {name: gather(name, rows) for name in tables}
+        past, future = inputs["past"][:, :lookback], inputs["past"][:, lookback:]
+        inputs["past"] = past
+        if observed is not None:
+            inputs["observed"] = inputs["observed"][:, :lookback]
+        future = future if targets is None else tf.gather(future, targets, axis=-1)
+        return inputs if len(tables) > 1 else past, future
 
     drop = training and len(starts) >= batch_size
     return order.batch(batch_size, drop_remainder=drop).map(cut, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

@@ -144,6 +144,8 @@ def _scores(record):
 def _verdict(record):
     """Who wins, in a sentence."""
     best = min(record["baselines"], key=lambda row: row["mse"])
+    if best["mse"] == 0:
+        return f"The network does not beat the naive forecast: {best['name']} makes no error."
     gain = 1 - record["test"]["mse"] / best["mse"]
     if gain > 0:
         return f"The network's squared error is {gain:.1%} below that of the best naive forecast ({best['name']})."
@@ -171,10 +173,16 @@ def _files(report, record):
                 for row in record["exports"]
             ],
         )
-        model = record["model"]
+        model, covariates = record["model"], record["dataset"]["covariates"]
+        inputs = f"(N, {model['lookback']}, {len(record['dataset']['columns'])}), raw values"
+        names = ", ".join(f'"{name}": {name}' for name in ("past", *covariates))
+        if "known" in covariates:
+            inputs += f"; known (N, {model['lookback'] + model['horizon']}, {len(covariates['known'])})"
+        if "observed" in covariates:
+            inputs += f"; observed (N, {model['lookback']}, {len(covariates['observed'])})"
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
-            f"forecast = model(past)  # (N, {model['lookback']}, {len(record['dataset']['columns'])}), raw values"
+            f"forecast = model({'{' + names + '}' if covariates else 'past'})  # past {inputs}"
         )
 
 
@@ -188,6 +196,7 @@ def _provenance(report, record):
             ("split", series["split"]),
             ("rows", f"{series['rows']:,}, {series['first']} to {series['last']}, every {series['step_seconds']} s"),
         ]
+        rows += [(f"told of {name} columns", ", ".join(of)) for name, of in series["covariates"].items()]
         rows += [("note", note) for note in series["notes"]]
         rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
         rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))

@@ -156,7 +156,39 @@ def with_error_quantiles(forecast, values, origins, quantiles, *, lookback, hori
     return lambda past: forecast(past)[..., None] + offsets
 
 
-def backtest(forecast, values, origins, *, lookback, horizon, known=None, batch_size=256):
+def inputs_at(origins, values, *, lookback, horizon, known=None, observed=None):
+    """What a forecaster is told at some origins: copies of the rows before each, and of what is known after it.
+
+    Args:
+        origins: (N,), rows of the first step to forecast.
+        values: (T, C).
+        lookback: rows of the past.
+        horizon: rows to forecast.
+        known: (T, K), what is known of every row in advance.
+        observed: (T, O), what is told of the past rows alone.
+
+    Returns:
+        (N, lookback, C); with covariates a dict of it as "past", "known" (N, lookback + horizon, K) and "observed"
+        (N, lookback, O), those there are.
+
+    Example:
+
+    >>> import numpy as np
+    >>> inputs = inputs_at([3], np.arange(8.0)[:, None], lookback=2, horizon=1, known=np.arange(8.0)[:, None])
+    >>> inputs["past"][0, :, 0].tolist(), inputs["known"][0, :, 0].tolist()
+    ([1.0, 2.0], [1.0, 2.0, 3.0])
+    """
+    origins = np.asarray(origins, int)[:, None]
+    before, around = np.arange(-lookback, 0), np.arange(-lookback, horizon)
+    inputs = {"past": values[origins + before]}
+    if known is not None:
+        inputs["known"] = known[origins + around]
+    if observed is not None:
+        inputs["observed"] = observed[origins + before]
+    return inputs if len(inputs) > 1 else inputs["past"]
+
+
+def backtest(forecast, values, origins, *, lookback, horizon, known=None, observed=None, batch_size=256):
     """Rolling-origin forecasts: at each origin from the rows before it and nothing else.
 
     Args:
@@ -166,8 +198,7 @@ def backtest(forecast, values, origins, *, lookback, horizon, known=None, batch_
         origins: rows of the first step to forecast; each has `lookback` rows before it.
         lookback: rows of the past.
         horizon: rows to forecast; the last origin has as many after it.
-        known: (T, K), what is known of every row in advance; then the forecaster gets {"past", "known"}, the
-            latter (B, lookback + horizon, K).
+        known, observed: covariates, as in `inputs_at`; the forecaster gets what that gives.
         batch_size: origins in one call.
 
     Returns:
@@ -194,10 +225,8 @@ def backtest(forecast, values, origins, *, lookback, horizon, known=None, batch_
     parts = []
     for first in range(0, len(origins), batch_size):
         chosen = origins[first : first + batch_size]
-        past = values[chosen[:, None] + np.arange(-lookback, 0)]
-        if known is not None:
-            past = {"past": past, "known": known[chosen[:, None] + np.arange(-lookback, horizon)]}
-        answer = np.asarray(forecast(past))
+        inputs = inputs_at(chosen, values, lookback=lookback, horizon=horizon, known=known, observed=observed)
+        answer = np.asarray(forecast(inputs))
         if answer.shape[:3] != (len(chosen), horizon, values.shape[1]):
             raise ValueError(
                 f"A forecast must be (B, horizon, C), here {(len(chosen), horizon, values.shape[1])}. "

@@ -1,0 +1,121 @@
+"""A series made ready for a forecaster: channels, covariates, parts in order of time, scaled by the training rows."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from kerazoo.data.calendar import calendar as of_calendar
+from kerazoo.data.windows import window_starts, windows
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Some columns of a series.
+
+    Attributes:
+        names: of the K columns.
+        values: (T, K), raw.
+        mean, deviation: (K,), of the training rows; 0 and 1 where a column is not to be scaled.
+    """
+
+    names: tuple
+    values: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @cached_property
+    def scaled(self):
+        """(T, K), float32."""
+        return (self.values - self.mean) / self.deviation
+
+
+def scale(values):
+    """(mean, deviation) of each column, (K,) float32; a column that never changes is left as it is."""
+    deviation = values.std(axis=0, dtype="float64")
+    return values.mean(axis=0, dtype="float64").astype("float32"), np.where(deviation > 0, deviation, 1).astype(
+        "float32"
+    )
+
+
+class SeriesParts:
+    """A series with its parts by rows, its scale, what else the forecaster is told, and the windows of each part.
+
+    Args:
+        series: the `Series`, raw.
+        split: rows of the training, validation and test parts.
+        lookback: rows of the past in a window.
+        horizon: rows to forecast.
+        known: names of columns that are known in advance; they are told, not forecast.
+        observed: names of columns of which the past alone is told.
+        calendar: the time of day, week and year is known too.
+        limit: windows of each part at most.
+
+    Attributes:
+        channels: `Columns` to forecast: all others.
+        covariates: {"known" | "observed": `Columns`}, those there are.
+        starts: {"train" | "validation" | "test": first rows of the windows whose future lies in that part}.
+
+    Raises:
+        ValueError: an unknown column, one named twice, none left to forecast, or a part without a window.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerazoo.data.series import Series
+    >>> stamps = np.datetime64("2024-01-01", "s") + np.arange(40) * np.timedelta64(3600, "s")
+    >>> series = Series(np.arange(80, dtype="float32").reshape(40, 2), stamps, ("load", "holiday"))
+    >>> parts = SeriesParts(series, (20, 10, 10), lookback=4, horizon=2, known=["holiday"])
+    >>> parts.channels.names, parts.covariates["known"].names, len(parts.starts["test"])
+    (('load',), ('holiday',), 9)
+    """
+
+    def __init__(self, series, split, *, lookback, horizon, known=(), observed=(), calendar=False, limit=None):
+        told = [*known, *observed]
+        unknown = [name for name in told if name not in series.columns]
+        if unknown or len(set(told)) < len(told) or set(told) >= set(series.columns):
+            raise ValueError(
+                f"`known` and `observed` must name different columns of {list(series.columns)} and leave one to "
+                f"forecast. Received: {list(known)} and {list(observed)}."
+            )
+        train, validation, test = split
+        self.series, self.split, self.lookback, self.horizon = series, split, lookback, horizon
+        self.channels = self._columns([name for name in series.columns if name not in told])
+        self.covariates = {}
+        if known or calendar:
+            self.covariates["known"] = self._columns(known, calendar=calendar)
+        if observed:
+            self.covariates["observed"] = self._columns(observed)
+        edges = {"train": (lookback, train), "validation": (train, train + validation)}
+        edges["test"] = (train + validation, train + validation + test)
+        self.starts = {
+            part: window_starts(len(series), lookback=lookback, horizon=horizon, first=first, last=last)[:limit]
+            for part, (first, last) in edges.items()
+        }
+
+    def _columns(self, names, *, calendar=False):
+        values = self.series.values[:, [self.series.columns.index(name) for name in names]]
+        mean, deviation = scale(values[: self.split[0]])
+        if calendar:
+            cycles, of = of_calendar(self.series.stamps)
+            values, names = np.concatenate([values, cycles], axis=1), [*names, *of]
+            mean, deviation = np.append(mean, np.zeros(len(of))), np.append(deviation, np.ones(len(of)))
+        return Columns(tuple(names), values, mean.astype("float32"), deviation.astype("float32"))
+
+    @property
+    def tables(self):
+        """{"known" | "observed": (T, K), raw}, as `forecasting.backtest` takes them."""
+        return {name: columns.values for name, columns in self.covariates.items()}
+
+    def batches(self, part, batch_size, *, training=False, seed=0):
+        """(past, future) of a part, scaled, for `fit`."""
+        return windows(
+            self.channels.scaled,
+            self.starts[part],
+            lookback=self.lookback,
+            horizon=self.horizon,
+            batch_size=batch_size,
+            training=training,
+            seed=seed,
+            **{name: columns.scaled for name, columns in self.covariates.items()},
+        )
