@@ -7,9 +7,10 @@ import io
 import numpy as np
 import pytest
 
-from kerazoo.data import named_series
+from kerazoo.data import named_series, series_parts
 from kerazoo.data.named_series import load_series
 from kerazoo.data.series import Series, read_series
+from kerazoo.data.series_parts import SeriesParts
 from kerazoo.data.windows import window_starts, windows
 
 pytest.importorskip("pandas")
@@ -185,6 +186,40 @@ def test_a_tampered_etth1_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("kerazoo.data.named_series.ETT_ADDRESS", "http://127.0.0.1:9/ETTh1.csv")
     with pytest.raises(ConnectionError, match=r"ETTh1\.csv could not be downloaded.*KERAZOO_DATA_DIR"):
         load_series("etth1")
+
+
+def test_windows_come_in_a_new_order_every_epoch_and_in_the_same_one_of_a_seed():
+    values = np.arange(50, dtype="float32")[:, None]
+
+    def epochs(seed):
+        pairs = windows(values, np.arange(41), lookback=6, horizon=2, batch_size=8, training=True, seed=seed)
+        assert int(pairs.cardinality()) == 5  # The one window that is left over is left out.
+        return [[int(start) for past, _ in pairs for start in past[:, 0, 0]] for _ in range(2)]
+
+    first, second = epochs(0)
+    assert len(set(first)) == 40 and len(set(second)) == 40 and set(first) | set(second) <= set(range(41))
+    assert first != sorted(first) and first != second
+    assert epochs(0) == [first, second] and epochs(1)[0] != first
+
+
+def test_a_series_is_held_once():
+    """Training and validation cut from one table of scaled values; the raw ones are views of the series."""
+    stamps = np.datetime64("2024-01-01", "s") + np.arange(200) * np.timedelta64(60, "s")
+    series = Series(np.random.default_rng(0).normal(3, 2, (200, 2)).astype("float32"), stamps, ("a", "b"))
+    parts = SeriesParts(series, (120, 40, 40), lookback=8, horizon=4)
+    training, validation = parts.batches("train", 4, training=True), parts.batches("validation", 4)
+    assert training.tables["past"] is validation.tables["past"] is parts.channels.scaled
+    assert np.shares_memory(parts.channels.values, series.values)
+    np.testing.assert_allclose(np.asarray(parts.channels.scaled)[:120].std(axis=0), 1, rtol=1e-5)
+
+
+def test_mean_and_deviation_are_those_of_all_rows(monkeypatch):
+    """They are summed piece by piece."""
+    monkeypatch.setattr(series_parts, "PIECE", 7)
+    values = np.random.default_rng(0).normal(1000, 0.5, (50, 3)).astype("float32")
+    mean, deviation = series_parts.scale(values)
+    np.testing.assert_allclose(mean, values.astype("float64").mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(deviation, values.astype("float64").std(axis=0), rtol=1e-5)
 
 
 def test_the_load_of_victoria(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from kerazoo.data.calendar import calendar as of_calendar
-from kerazoo.data.windows import window_starts, windows
+from kerazoo.data.windows import PIECE, hold, window_starts, windows
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,17 @@ class Columns:
 
     @cached_property
     def scaled(self):
-        """(T, K), float32."""
-        return (self.values - self.mean) / self.deviation
+        """(T, K), as TensorFlow holds it: made once, and cut into windows without another copy."""
+        return hold(self.values, self.mean, self.deviation)
 
 
 def scale(values):
     """(mean, deviation) of each column, (K,) float32; a column that never changes is left as it is."""
-    deviation = values.std(axis=0, dtype="float64")
-    return values.mean(axis=0, dtype="float64").astype("float32"), np.where(deviation > 0, deviation, 1).astype(
-        "float32"
-    )
+    pieces = range(0, len(values), PIECE)
+    mean = sum(values[first : first + PIECE].sum(axis=0, dtype="float64") for first in pieces) / len(values)
+    squares = sum(((values[first : first + PIECE] - mean) ** 2).sum(axis=0) for first in pieces)
+    deviation = np.sqrt(squares / len(values))
+    return mean.astype("float32"), np.where(deviation > 0, deviation, 1).astype("float32")
 
 
 class SeriesParts:
@@ -94,7 +95,9 @@ class SeriesParts:
         }
 
     def _columns(self, names, *, calendar=False):
-        values = self.series.values[:, [self.series.columns.index(name) for name in names]]
+        values = self.series.values
+        if tuple(names) != self.series.columns:
+            values = values[:, [self.series.columns.index(name) for name in names]]
         mean, deviation = scale(values[: self.split[0]])
         if calendar:
             cycles, of = of_calendar(self.series.stamps)

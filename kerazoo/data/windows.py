@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+PIECE = 65_536  # Rows that are copied or summed at a time.
+
 
 def window_starts(rows, *, lookback, horizon, first=0, last=None):
     """First rows of all windows whose future lies in [first, last): int64, (N,).
@@ -55,7 +57,7 @@ def windows(
     """A `tf.data.Dataset` of (past, future) pairs.
 
     Args:
-        values: (T, C), float32.
+        values: (T, C), float32; a variable of `hold` is used as it is.
         starts: first rows of the windows, as `window_starts` gives them.
         lookback: rows of the past.
         horizon: rows of the future.
@@ -77,12 +79,8 @@ def windows(
     >>> past[1, :, 0].numpy().tolist(), future[1, :, 0].numpy().tolist()
     ([5.0, 6.0, 7.0], [8.0, 9.0])
     """
-    starts = np.asarray(starts, "int64")
     tables = {"past": values} | {k: v for k, v in (("known", known), ("observed", observed)) if v is not None}
-    tables = {name: tf.constant(np.asarray(table, "float32")) for name, table in tables.items()}
-    order = tf.data.Dataset.from_tensor_slices(starts)
-    if training:
-        order = order.shuffle(len(starts), seed=seed)
+    tables = {name: table if isinstance(table, tf.Variable) else hold(table) for name, table in tables.items()}
     reach = tf.range(lookback + horizon, dtype="int64")
 
     def gather(name, rows):
@@ -100,5 +98,49 @@ def windows(
         future = future if targets is None else tf.gather(future, targets, axis=-1)
         return inputs if len(tables) > 1 else past, future
 
-    drop = training and len(starts) >= batch_size
-    return order.batch(batch_size, drop_remainder=drop).map(cut, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    order = _shuffled(starts, batch_size, seed) if training else _in_order(starts, batch_size)
+    pairs = order.map(cut, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    pairs.tables = tables  # tf.data itself does not keep a variable alive.
+    return pairs
+
+
+def hold(values, mean=0.0, deviation=1.0):
+    """(values - mean) / deviation as TensorFlow holds it: a float32 variable that is filled piece by piece.
+
+    A constant would cost twice the memory of the array it is made from, beside that array.
+
+    Args:
+        values: (T, C).
+        mean, deviation: numbers or (C,).
+    """
+    held = tf.Variable(lambda: tf.zeros(values.shape), trainable=False)
+    for first in range(0, len(values), PIECE):
+        piece = np.asarray(values[first : first + PIECE], "float32")
+        held[first : first + PIECE].assign((piece - mean) / deviation)
+    return held
+
+
+def _in_order(starts, batch_size):
+    return tf.data.Dataset.from_tensor_slices(np.asarray(starts, "int64")).batch(batch_size)
+
+
+def _shuffled(starts, batch_size, seed):
+    """Batches of the starts in an order that is new every epoch; a last, smaller one is left out.
+
+    The order is computed number by number: tf.data's own shuffle holds a hundred bytes and more for each window,
+    several times the row that it adds to the series.
+    """
+    starts = tf.constant(np.asarray(starts, "int64"))
+    count = len(starts)
+    used = count - count % batch_size or count
+
+    def epoch(key):
+        def batch(first):
+            places = tf.range(first, tf.minimum(first + batch_size, count))
+            places = tf.random.experimental.index_shuffle(places, tf.stack([key, key]), tf.cast(count - 1, "int64"))
+            return tf.gather(starts, places)
+
+        return tf.data.Dataset.range(0, used, batch_size).map(batch)
+
+    keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
+    return keys.flat_map(epoch).apply(tf.data.experimental.assert_cardinality(-(-used // batch_size)))

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 # Largest relative error: float32 rounding in another order of operations; half precision weights
-# (11 bits); 8-bit weights. Full int8 has its own rule below.
+# (11 bits); 8-bit weights. Full int8 has its own rule below. A SavedModel runs the same kernels, some of them fused:
+# through EfficientNetV2's five hundred layers that alone makes 1.3e-5.
 TOLERANCES = {
-    ("saved_model", None): 1e-5,
+    ("saved_model", None): 2e-5,
     ("tflite", None): 1e-4,
     ("onnx", None): 1e-4,
     ("tflite", "float16"): 1e-2,
