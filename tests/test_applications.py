@@ -128,8 +128,9 @@ def stop_in_epoch(monkeypatch, error, *, epoch=1):
     monkeypatch.setattr(keras.callbacks.CallbackList, "on_epoch_begin", raising)
 
 
-def test_ctrl_c_saves_and_the_run_goes_on(monkeypatch, capsys):
-    argv = [*SMALL, "--epochs=3", "--optimizer=muon"]
+@pytest.mark.parametrize("options", [["--optimizer=muon"], ["--mean-teacher=0.5", "--augment=flip"]])
+def test_ctrl_c_saves_and_the_run_goes_on(options, monkeypatch, capsys):
+    argv = [*SMALL, "--epochs=3", *options]
     with monkeypatch.context() as stopped:
         stop_in_epoch(stopped, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
@@ -165,6 +166,8 @@ def test_a_full_disk_is_said_and_nothing_lost(monkeypatch):
         (["--model=lenet6"], ValueError, "Did you mean"),
         (["--epochs=0"], ValueError, "`--epochs` must be at least 1"),
         (["--label-smoothing=1"], ValueError, "`--label-smoothing` must be in"),
+        (["--mean-teacher=1"], ValueError, "`--mean-teacher` must be in"),
+        (["--mean-teacher=0.5", "--strategy=mirrored"], ValueError, "`--mean-teacher` must be 0 under a strategy"),
         (["--augment=flop"], ValueError, "Did you mean 'flip'"),
         (["--augment=alternate", "--data-service=127.0.0.1:1"], ValueError, "no memory of its images"),
         (["--resume"], FileNotFoundError, "no run to go on with"),

@@ -31,6 +31,7 @@ DEFAULTS = {
     "optimizer": "model",
     "weight_decay": None,
     "label_smoothing": 0.0,
+    "mean_teacher": 0.0,
     "precision": "float32",
     "warm_up": 0.3,
 }
@@ -46,17 +47,20 @@ RECIPES = {
         "epochs": 15,
         "label_smoothing": 0.1,
         "learning_rate": 0.015,
+        "mean_teacher": 0.5,
         "optimizer": "muon",
         "precision": "mixed_bfloat16",
         "weight_decay": 0.02,
     },
 }
 MIXING = {"mixup", "cutmix"}
+MIRRORING = {"flip", "alternate"}
+TEACHER_RAMP = (1 / 15, 4 / 15)  # Shares of the training between which the teacher's answers come to count.
 OPTIMIZERS = ("model", "muon")
 # What decides the outcome of a training; a run is resumed only with the same.
 SETTINGS = (
     "dataset data limit size augment model weights epochs batch_size optimizer learning_rate warm_up weight_decay "
-    "label_smoothing precision seed"
+    "label_smoothing mean_teacher precision seed"
 )
 
 
@@ -78,6 +82,8 @@ def parse_args(argv):
     training.add_argument("--warm-up", type=float, help="share of the steps in which the rate climbs to its peak")
     training.add_argument("--weight-decay", type=float, help="decoupled; biases and batch norms are left out")
     training.add_argument("--label-smoothing", type=float, help="share of the target that all classes divide")
+    teacher = "share of the loss that the answers of the weights' moving average have, to the mirrored image if flipped"
+    training.add_argument("--mean-teacher", type=float, help=teacher)
     running.add_jit_compile(training)
     training.add_argument("--steps-per-execution", type=int)
     distribution.add_arguments(parser)
@@ -99,6 +105,10 @@ def settle(arguments):
     running.check_positive(arguments, "epochs", "batch_size", "limit", "image_size", "patience")
     if not 0 <= arguments.label_smoothing < 1:
         raise ValueError(f"`--label-smoothing` must be in [0, 1). Received: {arguments.label_smoothing}.")
+    if not 0 <= arguments.mean_teacher < 1:
+        raise ValueError(f"`--mean-teacher` must be in [0, 1). Received: {arguments.mean_teacher}.")
+    if arguments.mean_teacher and arguments.strategy:
+        raise ValueError(f"`--mean-teacher` must be 0 under a strategy. Received: {arguments.mean_teacher}.")
     if not 0 < arguments.warm_up < 1:
         raise ValueError(f"`--warm-up` must be between 0 and 1. Received: {arguments.warm_up}.")
     arguments.augment = [] if arguments.augment == "none" else arguments.augment.split(",")
@@ -158,6 +168,15 @@ def build(arguments, classes, *, steps):
     return model
 
 
+def _with_teacher(arguments, model, *, steps):
+    """The model as it learns from its own average too, the more so the further the training has come."""
+    from kerazoo.training.mean_teacher import MeanTeacher
+
+    ramp = [share * steps for share in TEACHER_RAMP]
+    mirror = bool(MIRRORING & set(arguments.augment))
+    return MeanTeacher(model, weight=arguments.mean_teacher, ramp=ramp, mirror=mirror)
+
+
 def _soft_labels(arguments):
     return bool(MIXING & set(arguments.augment) or arguments.label_smoothing)
 
@@ -191,6 +210,7 @@ def train(arguments, data, folder):
         monitor="val_loss",
         mode="min",
         patience=arguments.patience,
+        kept=lambda model: getattr(model, "student", model),
     )
     options = {
         "size": arguments.size,
@@ -202,6 +222,9 @@ def train(arguments, data, folder):
         callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard")))
     with distribution.scope(arguments.strategy):
         model = build(arguments, len(data.classes), steps=steps * arguments.epochs)
+        size = model.count_params()
+        if arguments.mean_teacher:
+            model = _with_teacher(arguments, model, steps=steps * arguments.epochs)
         first = journal.restore(model)
         # A resumed run shuffles by another seed: the order of the first epochs would otherwise come again.
         pipeline = partial(
@@ -214,7 +237,7 @@ def train(arguments, data, folder):
             **options,
         )
         training, speed = pipeline(), throughput(pipeline(), seconds=1.0)
-        print(f"Input pipeline: {speed:,.0f} images/s. Model: {model.name}, {model.count_params():,} parameters.")
+        print(f"Input pipeline: {speed:,.0f} images/s. Model: {model.name}, {size:,} parameters.")
         if arguments.strategy or arguments.data_service:
             training = distribution.distribute_dataset(
                 training,

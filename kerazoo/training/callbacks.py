@@ -22,6 +22,7 @@ class Journal(keras.callbacks.Callback):
         monitor: the metric that "best" is about.
         mode: "max" or "min".
         patience: epochs without a better value after which training stops; None never stops it.
+        kept: function from the model to the part of it whose weights are kept as the best; None keeps all.
 
     Example:
 
@@ -37,13 +38,14 @@ class Journal(keras.callbacks.Callback):
     3
     """
 
-    def __init__(self, folder, *, configuration, monitor="val_accuracy", mode="max", patience=None):
+    def __init__(self, folder, *, configuration, monitor="val_accuracy", mode="max", patience=None, kept=None):
         super().__init__()
         if mode not in ("max", "min"):
             raise ValueError(f"`mode` must be 'max' or 'min'. Received: {mode!r}.")
         self.folder, self.configuration = Path(folder), json.loads(json.dumps(configuration))
         self.monitor, self.sign, self.patience = monitor, 1 if mode == "max" else -1, patience
-        self.history, self.seconds, self.saved = [], 0.0, None
+        self.kept = kept or (lambda model: model)
+        self.history, self.seconds = [], 0.0
 
     @property
     def best_epoch(self):
@@ -100,7 +102,7 @@ class Journal(keras.callbacks.Callback):
         last = f"last-{len(self.history) % 2}.weights.h5"  # Two in turn: the journal always names a whole one.
         self._write(last, self.model.save_weights)
         if self.best_epoch == len(self.history) - 1:
-            self._write("best.weights.h5", self.model.save_weights)
+            self._write("best.weights.h5", self.kept(self.model).save_weights)
         text = json.dumps(
             {"configuration": self.configuration, "history": self.history, "seconds": self.seconds, "last": last}
         )

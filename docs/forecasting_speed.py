@@ -1,0 +1,124 @@
+"""Seconds for an epoch of ETTh1, side by side: kerazoo's windows, Keras's own `fit` on an array, NeuralForecast.
+
+    python docs/forecasting_speed.py patchtst_small nhits tsmixer lstm_seq2seq nlinear
+
+An epoch is every training window of all seven channels once, 336 hours back and 96 ahead, in batches of 128. Each way
+runs in a process of its own, and the ways take turns, so that a machine that slows down slows them all alike. Where
+NeuralForecast is not installed its column stays empty; its models of one series get seven times as many windows of
+one channel, in batches of seven times 128; its LSTM reads each channel by itself, kerazoo's reads all together.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+LOOKBACK, HORIZON, BATCH, ROWS = 336, 96, 128, 8640
+WAYS = ("windows", "array", "neuralforecast")
+EPOCHS = 3
+
+
+def series():
+    """(ROWS, 7), scaled."""
+    from kerazoo.data.named_series import load_series
+
+    values = load_series("etth1")[0].values[:ROWS]
+    return (values - values.mean(axis=0)) / values.std(axis=0)
+
+
+def seconds_of(step, epochs=EPOCHS):
+    """The fastest of some calls, after one that is not counted."""
+    step()
+    times = []
+    for _ in range(epochs):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def keras_epoch(name, way):
+    """Seconds of an epoch by kerazoo's defaults, or by Keras's on an array of all windows."""
+    import numpy as np
+
+    import kerazoo
+    from kerazoo.data.windows import window_starts, windows
+
+    values, sizes = series(), {"lookback": LOOKBACK, "horizon": HORIZON}
+    starts = window_starts(ROWS, **sizes)
+    if way == "windows":
+        model = kerazoo.build(name, channels=7, **sizes)
+        data = windows(values, starts, batch_size=BATCH, training=True, **sizes)
+        return seconds_of(lambda: model.fit(data, verbose=0, shuffle=False))
+    model = kerazoo.build(name, channels=7, jit_compile=False, steps_per_execution=1, **sizes)
+    cut = values[starts[:, None] + np.arange(LOOKBACK + HORIZON)]
+    past, future = cut[:, :LOOKBACK], cut[:, LOOKBACK:]
+    return seconds_of(lambda: model.fit(past, future, batch_size=BATCH, verbose=0))
+
+
+def neuralforecast_epoch(name):
+    """Seconds of as many steps as an epoch has: what some steps more take, so that the start is not counted."""
+    import logging
+    import warnings
+
+    import numpy as np
+    import pandas
+    from neuralforecast import NeuralForecast, models
+    from neuralforecast.losses.pytorch import MSE
+
+    logging.disable(logging.CRITICAL)
+    warnings.filterwarnings("ignore")
+    values = series()
+    stamps = pandas.date_range("2016-07-01", periods=ROWS, freq="h")
+    frame = pandas.DataFrame(
+        {"unique_id": np.repeat(list("abcdefg"), ROWS), "ds": np.tile(stamps, 7), "y": values.T.ravel()}
+    )
+    quiet = dict.fromkeys(("enable_progress_bar", "enable_model_summary", "logger", "enable_checkpointing"), False)
+    common = {"h": HORIZON, "input_size": LOOKBACK, "loss": MSE(), "scaler_type": "identity", "accelerator": "cpu"}
+    common |= quiet | {"batch_size": 7, "windows_batch_size": 7 * BATCH}
+    sizes = {"encoder_layers": 3, "n_heads": 4, "hidden_size": 16, "linear_hidden_size": 128, "dropout": 0.3}
+    make = {
+        "patchtst_small": lambda: models.PatchTST(**common, **sizes, max_steps=steps),
+        "nhits": lambda: models.NHITS(**common, max_steps=steps),
+        "nlinear": lambda: models.NLinear(**common, max_steps=steps),
+        "tsmixer": lambda: models.TSMixer(**(common | {"windows_batch_size": BATCH}), n_series=7, max_steps=steps),
+        "lstm_seq2seq": lambda: models.LSTM(
+            **common, encoder_n_layers=1, encoder_hidden_size=128, decoder_layers=1, max_steps=steps
+        ),
+    }[name]
+    few, epoch, times = 5, (ROWS - LOOKBACK - HORIZON + 1) // BATCH, {}
+    for steps in (few, few, epoch + few, epoch + few):
+        model = NeuralForecast([make()], freq="h")
+        start = time.perf_counter()
+        model.fit(frame)
+        times[steps] = min(times.get(steps, float("inf")), time.perf_counter() - start)
+    return times[epoch + few] - times[few]
+
+
+def main():
+    """Prints a table row for each model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--rounds", type=int, default=2, help="turns that every way gets; its fastest counts")
+    parser.add_argument("--way", choices=WAYS, help="measure one way of one model in this process")
+    arguments = parser.parse_args()
+    if arguments.way:
+        (name,) = arguments.models
+        measure = neuralforecast_epoch(name) if arguments.way == WAYS[2] else keras_epoch(name, arguments.way)
+        print(json.dumps(measure))
+        return
+    ways = [way for way in WAYS if way != WAYS[2] or find_spec(way)]
+    print(f"| model | {' | '.join(ways)} |\n|---|{'---:|' * len(ways)}")
+    for name in arguments.models:
+        best = dict.fromkeys(ways, float("inf"))
+        for way in ways * arguments.rounds:
+            command = [sys.executable, __file__, name, "--way", way]
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            best[way] = min(best[way], float(output.splitlines()[-1]))
+        print(f"| `{name}` | {' | '.join(f'{seconds:.2f} s' for seconds in best.values())} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
