@@ -28,7 +28,7 @@ def test_a_kernel_of_any_rank_steps_as_a_matrix_does_in_keras(shape):
 
 
 def test_the_step_is_nearly_orthogonal():
-    variable = keras.Variable(MATRIX.reshape(2, 2, 3, 5))
+    variable = keras.Variable(MATRIX.reshape(2, 2, 3, 5), name="kernel")
     optimizer = ConvMuon(0.1, weight_decay=0.0)
     optimizer.build([variable])
     optimizer.apply([GRADIENTS[0].reshape(2, 2, 3, 5)])
@@ -40,7 +40,8 @@ def test_the_step_is_nearly_orthogonal():
 def test_excluded_layers_step_as_in_adamw():
     expected = stepped(keras.optimizers.AdamW(0.01, weight_decay=0.0), MATRIX.shape)
     optimizer = ConvMuon(0.1, weight_decay=0.0, adam_lr_ratio=0.1, exclude_layers=["logits"])
-    np.testing.assert_allclose(stepped(optimizer, MATRIX.shape, name="logits_kernel"), expected, atol=1e-6)
+    for name in ("logits_kernel", "positions"):
+        np.testing.assert_allclose(stepped(copied(optimizer), MATRIX.shape, name=name), expected, atol=1e-6)
 
 
 def test_only_kernels_decay_also_after_a_round_trip():

@@ -13,8 +13,8 @@ class ConvMuon(keras.optimizers.Muon):
 
     A kernel of any rank above 1 is taken as a matrix, (everything else, outputs); the update is scaled
     to a root mean square of 0.2 times the learning rate (Liu et al., 2025, https://arxiv.org/abs/2502.16982).
-    Other variables, and layers in `exclude_layers`, take AdamW's step. Weight decay is decoupled, multiplied
-    by the learning rate, and only for kernels.
+    Other variables (also embeddings of positions), and layers in `exclude_layers`, take AdamW's step. Weight
+    decay is decoupled, multiplied by the learning rate, and only for kernels.
 
     Args:
         learning_rate: a rate or a schedule.
@@ -52,7 +52,8 @@ class ConvMuon(keras.optimizers.Muon):
 
     # Keras's optimizer asks itself these two; kerazoo's bounds on Keras's version keep them.
     def _should_use_adamw(self, variable):
-        return len(variable.shape) < 2 or any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
+        kernel = len(variable.shape) > 1 and variable.name.endswith("kernel")
+        return not kernel or any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
 
     def _muon_update_step(self, gradient, variable, lr, m):
         self.assign(m, m * self.momentum + gradient)
