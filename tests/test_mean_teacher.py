@@ -62,9 +62,18 @@ def test_student_and_teacher_are_saved_together(tmp_path):
     for one, other in zip((first.student, first.teacher), (second.student, second.teacher)):
         np.testing.assert_array_equal(one(IMAGES), other(IMAGES))
     assert int(second.optimizer.iterations) == 4
-    first.student.save_weights(tmp_path / "student.weights.h5")
-    plain = student(weights=str(tmp_path / "student.weights.h5"))
-    np.testing.assert_array_equal(plain(IMAGES), first.student(IMAGES))
+    first.teacher.save_weights(tmp_path / "teacher.weights.h5")
+    plain = student(weights=str(tmp_path / "teacher.weights.h5"))
+    np.testing.assert_array_equal(plain(IMAGES), first(IMAGES))
+
+
+def test_the_teacher_answers_and_is_judged():
+    model = MeanTeacher(student(), ramp=(0, 1))
+    model.fit(IMAGES, LABELS, epochs=3, batch_size=4, verbose=0)
+    np.testing.assert_array_equal(model(IMAGES), model.teacher(IMAGES))
+    assert not np.allclose(model(IMAGES), model.student(IMAGES))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(LABELS, model.teacher(IMAGES))
+    np.testing.assert_allclose(model.evaluate(IMAGES, LABELS, verbose=0)[0], loss, rtol=1e-5)
 
 
 def test_mixed_precision_takes_a_finite_step():

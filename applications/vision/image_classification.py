@@ -210,7 +210,7 @@ def train(arguments, data, folder):
         monitor="val_loss",
         mode="min",
         patience=arguments.patience,
-        kept=lambda model: getattr(model, "student", model),
+        kept=lambda model: getattr(model, "teacher", model),
     )
     options = {
         "size": arguments.size,

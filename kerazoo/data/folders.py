@@ -17,7 +17,7 @@ def from_folder(folder, *, size, seed=0, progress=None):
 
     Where a `train` folder stands beside `validation` and `test`, the splits are those; a missing one
     is drawn from the training images, class by class: a fifth for the test, a tenth of the rest
-    (2,500 at most) for validation. The pixels are held in memory where they fit, else read from the
+    (1,000 at most) for validation. The pixels are held in memory where they fit, else read from the
     files in every epoch.
 
     Args:

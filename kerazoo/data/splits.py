@@ -7,7 +7,7 @@ import numpy as np
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 # A validation split steers early stopping and the choice of the checkpoint; beyond this it costs
 # training images and time and steers no better.
-LARGEST_VALIDATION = 2_500
+LARGEST_VALIDATION = 1_000
 
 
 def stratified_split(labels, fraction, *, seed, largest=None):

@@ -12,8 +12,8 @@ class MeanTeacher(keras.Model):
     the further the training has come, the teacher's probabilities; with `mirror` those of the mirrored image.
     Differs from the paper: every image has its label, and the consistency is a cross-entropy.
 
-    Compiled as the classifier is. Its weights are the classifier's and the teacher's; what is used after the
-    training is `student`, whose answers it gives.
+    Compiled as the classifier is. Outside training it answers as the teacher does: validation judges the
+    teacher, and `teacher` is what is used after the training.
 
     Args:
         student: a compiled, functional model of logits, (B, H, W, C) -> (B, classes).
@@ -32,8 +32,8 @@ class MeanTeacher(keras.Model):
     >>> student = kerazoo.build("mlp", input_shape=(2, 2, 3), hidden=(4,))
     >>> model = MeanTeacher(student, ramp=(0, 4))
     >>> history = model.fit(np.zeros((8, 2, 2, 3)), np.zeros(8), epochs=2, verbose=0)
-    >>> model.student is student, "accuracy" in history.history
-    (True, True)
+    >>> model.student is student, model.teacher.output_shape
+    (True, (None, 10))
     """
 
     def __init__(self, student, *, weight=0.5, ramp, decay=0.998, mirror=False):
@@ -65,8 +65,8 @@ class MeanTeacher(keras.Model):
         return self.student.trainable_weights
 
     def call(self, images, training=False):
-        """(B, H, W, C) -> (B, classes), the student's logits."""
-        return self.student(images, training=training)
+        """(B, H, W, C) -> (B, classes), logits: in training the student's, else the teacher's."""
+        return self.student(images, training=True) if training else self.teacher(images, training=False)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The student's loss; in training mixed with the cross-entropy to the teacher's answers."""
