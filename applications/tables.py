@@ -9,7 +9,8 @@ import time
 
 import numpy as np
 
-from kerazoo.applications import running
+import kerazoo
+from kerazoo.applications import running, table_detectors
 from kerazoo.applications.table_networks import export, float32, train
 from kerazoo.applications.table_options import SETTINGS
 
@@ -66,17 +67,23 @@ def fold_rows(table, count, seed):
     return list(TimeSeriesSplit(count).split(table.target))
 
 
-def compare(arguments, table, folder, settings, baselines, scores):
-    """[{"name", "fold", ...scores}]: the network and the classical models on the same folds."""
+def beside(name, table, seed):
+    """A model beside the network, fitted to a table: a classical one, or a detector of strange rows by its name."""
     from kerazoo.evaluate import classical
 
+    of = table_detectors if name in kerazoo.list_models(task="row_anomaly") else classical
+    return of.fitted(name, table, seed=seed)
+
+
+def compare(arguments, table, folder, settings, baselines, scores):
+    """[{"name", "fold", ...scores}]: the network and the models beside it on the same folds."""
     rows = []
     for number, (kept, judged) in enumerate(fold_rows(table, arguments.folds, arguments.seed), start=1):
         fitted, held_out = table.take(kept), table.take(judged)
         inner, validation = split(fitted, VALIDATION_SHARE, arguments.seed)
         network = train(arguments, inner, validation, folder / f"fold-{number}", settings, verbose=0)
         answers = {arguments.model: network.probabilities(held_out)}
-        answers |= {n: classical.fitted(n, fitted, seed=arguments.seed)(held_out) for n in baselines}
+        answers |= {n: beside(n, fitted, arguments.seed)(held_out) for n in baselines}
         rows += [{"name": name, "fold": number} | scores(answer, held_out) for name, answer in answers.items()]
         lead = list(rows[-1])[2]
         print(f"fold {number}, {lead}: " + ", ".join(f"{r['name']} {r[lead]:.4f}" for r in rows[-len(answers) :]))
@@ -125,7 +132,7 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         arguments: settled.
         given: of `running.given`.
         start: when the run began.
-        baselines: names for `classical.fitted`.
+        baselines: names for `beside`.
         scores: `(answer, table) -> {figure: value}`; the first figure leads.
         judge: `(arguments, network, development, tests, answers, folder) -> dict`, the application's part of the
             record; answers are {test: {model: answer}}.
@@ -133,7 +140,6 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         two: whether there must be two classes.
         own_settings: names of the application's own options that decide the outcome.
     """
-    from kerazoo.evaluate import classical
     from kerazoo.evaluate.runs import environment
 
     development, tests = load(arguments, two=two)
@@ -149,7 +155,7 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         network = float32(arguments, network, rest)
         exports = export(arguments, network, rest, next(iter(tests.values())), scores)
         asked = {arguments.model: network.probabilities}
-        asked |= {name: classical.fitted(name, development, seed=arguments.seed) for name in baselines}
+        asked |= {name: beside(name, development, arguments.seed) for name in baselines}
         answers = {part: {name: ask(test) for name, ask in asked.items()} for part, test in tests.items()}
         judged = judge(arguments, network, development, tests, answers, folder)
     journal = network.journal

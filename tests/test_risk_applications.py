@@ -16,7 +16,7 @@ from kerazoo.layers.quantile_scale import QuantileScale
 for needed in ("sklearn", "pandas", "matplotlib"):
     pytest.importorskip(needed)
 
-from kerazoo.applications import table_networks, tables  # noqa: E402
+from kerazoo.applications import table_detectors, table_networks, tables  # noqa: E402
 from kerazoo.data.named_tables import load_table  # noqa: E402
 from kerazoo.evaluate import binary, classical, fairness, reasons  # noqa: E402
 
@@ -197,6 +197,31 @@ def test_weights_of_training_are_taken_out_of_the_answers():
     np.testing.assert_allclose(network.probabilities(table_of(3)), [[0.9, 0.1]] * 3, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", kerazoo.list_models(task="row_anomaly"))
+@pytest.mark.parametrize("positive", [0, 1])
+def test_detectors_of_strange_rows_rank_a_class_unlike_the_other(name, positive, monkeypatch):
+    """Two columns that go together, but in the class looked for; its name's place does not matter."""
+    monkeypatch.setattr(table_detectors, "EPOCHS", 8)
+    rng = np.random.default_rng(0)
+
+    def drawn(count):
+        strange = rng.random(count) < 0.1
+        first = rng.normal(size=count)
+        second = np.where(strange, first + rng.choice([-4, 4], count), first + rng.normal(0, 0.1, count))
+        numbers = {"first": first, "second": second, "third": rng.normal(size=count)}
+        return Table(numbers, {}, (strange == positive).astype("int32"), ("a", "b"), positive)
+
+    answer = table_detectors.fitted(name, drawn(1500), seed=0)
+    asked = drawn(600)
+    assert binary.ranking(answer(asked), asked.target == positive)["auroc"] > 0.9
+
+
+def test_a_detector_needs_numbers():
+    table = Table({}, {"word": np.array(["a", "b"])}, np.array([0, 1], "int32"), ("no", "yes"), 1)
+    with pytest.raises(ValueError, match="needs a column of numbers"):
+        table_detectors.fitted("deep_svdd", table)
+
+
 # The applications.
 
 
@@ -210,10 +235,12 @@ def page_of(folder):
     return next((folder / "runs").glob("*/*/report.html")).read_text()
 
 
-def test_fraud_of_a_users_file_by_time(elsewhere, capsys):
+def test_fraud_of_a_users_file_by_time(elsewhere, capsys, monkeypatch):
+    monkeypatch.setattr(table_detectors, "EPOCHS", 1)
     arguments = [f"--data={rows_of(elsewhere)}", "--target=bad", "--positive=yes", "--time=when", "--drop=kind,sex"]
-    record = kerazoo.run("fraud_detection", [*arguments, *TINY, "--folds=2", "--weighting=balanced", "--budgets=0.1,1"])
-    names = ["tab_mlp", "logistic regression", "gradient boosting", "isolation forest"]
+    arguments += ["--folds=2", "--weighting=balanced", "--budgets=0.1,1", "--detectors=deep_svdd"]
+    record = kerazoo.run("fraud_detection", [*arguments, *TINY])
+    names = ["tab_mlp", "logistic regression", "gradient boosting", "isolation forest", "deep_svdd"]
     assert [row["name"] for row in record["scores"]["test"]] == names == list(record["budgets"])
     assert [(row["name"], row["fold"]) for row in record["folds"]] == [(n, f) for f in (1, 2) for n in names]
     assert "brier" in record["folds"][0] and "brier" not in record["folds"][3]  # An isolation forest only ranks.
@@ -282,6 +309,7 @@ def test_known_and_new_attacks_are_counted_apart():
     [
         ("fraud_detection", ["--budgets=0.1,2"], r"`--budgets` must be numbers in \(0, 1\]"),
         ("fraud_detection", ["--budgets=few"], "Received: 'few'"),
+        ("fraud_detection", ["--detectors=dev_net,usad"], "`--detectors` must be some of .* Received: 'usad'"),
         ("fraud_detection", ["--time=Time"], "`--time` goes with `--data`"),
         ("fraud_detection", ["--drop=feature9"], r"`drop` must leave some .* Received: \['feature9'\]"),
         ("credit_scoring", ["--groups=sex"], "`--groups` goes with `--data`"),

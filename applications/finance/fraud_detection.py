@@ -6,14 +6,15 @@
 Whoever looks into alerts has time for a share of the payments: the report says how much of the fraud lies in the most
 suspicious 0.5%, 1%, 2% and 5% (--budgets), besides AUROC, AUPRC and costs. With --time the latest rows are the test,
 and every fold is judged on what comes after it. Logistic regression, gradient boosting and an isolation forest, which
-never sees a label, stand on the same folds. --weighting balanced lets each fraud weigh as much in training as all the
-payments it hides among; the probabilities are put right again. The exported model takes the raw columns.
+never sees a label, stand on the same folds; detectors of strange rows, too, with --detectors
+deep_autoencoder,deep_svdd,dev_net. --weighting balanced lets each fraud weigh as much in training as all the payments
+it hides among; the probabilities are put right again. The exported model takes the raw columns.
 
 Data: no card payments may be passed on with this project. Mammography (Woods et al., 1993: 260 calcifications among
 11,183 spots) stands in as a public table with rare cases: its scores say how the method works, nothing about fraud.
 """
 
-from kerazoo.applications import running, table_options, tables
+from kerazoo.applications import running, table_detectors, table_options, tables
 from kerazoo.quiet import import_tensorflow
 
 TASK = "fraud_detection"
@@ -30,6 +31,7 @@ def parse_args(argv):
     training.add_argument(
         "--budgets", default="0.005,0.01,0.02,0.05", help="shares of the rows that can be looked into"
     )
+    training.add_argument("--detectors", default="", help="of strange rows, beside the network, with commas")
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
@@ -86,14 +88,15 @@ def _run(arguments, start):
     given = running.given(arguments, parse_args([]))
     table_options.settle(arguments, TASK, dataset="mammography", recipe=RECIPE)
     budgets(arguments.budgets)
+    detectors = table_detectors.check([name for name in arguments.detectors.split(",") if name])
     return tables.carry_out(
         TASK,
         arguments,
         given,
         start,
-        baselines=BASELINES,
+        baselines=(*BASELINES, *detectors),
         scores=scores,
         judge=judge,
         report=fraud_report,
-        own_settings="miss budgets",
+        own_settings="miss budgets detectors",
     )
