@@ -1,15 +1,14 @@
 """ResNet image classifiers (He et al., 2015, https://arxiv.org/abs/1512.03385).
 
-Differs from the paper, as torchvision does: a bottleneck strides in its 3x3 convolution ("v1.5"),
-and the last batch norm of each block starts at zero (Goyal et al., 2017,
-https://arxiv.org/abs/1706.02677). Channels are normalised by ImageNet's mean and deviation.
+As torchvision has them; residual.py says how that differs from the paper. Channels are normalised by ImageNet's mean
+and deviation.
 """
 
 import keras
 from keras import layers
 
-from kerazoo.layers.batch_normalization import BatchNormalization
 from kerazoo.layers.pixels import normalize
+from kerazoo.models.vision.residual import BLOCKS, STEMS, features
 from kerazoo.registry import register
 
 # `params` at the defaults below: trainable parameters, as torchvision publishes them.
@@ -21,41 +20,11 @@ VARIANTS = {
     "resnet152": {"block": "bottleneck", "depths": (3, 8, 36, 3), "params": 60_192_808},
 }
 SMOKE = {"depths": (1, 1), "width": 8, "stem": "small", "input_shape": (16, 16, 3), "num_classes": 4}
-STEMS = {"imagenet": (7, 2, True), "small": (3, 1, False)}  # kernel, stride, pool
-BLOCKS = ("basic", "bottleneck")
 
 
 def _sample(rng, batch):
     """Random (images, labels) that fit SMOKE."""
     return rng.uniform(0, 255, (batch, 16, 16, 3)).astype("float32"), rng.integers(0, 4, batch)
-
-
-def _conv_bn(x, filters, kernel, *, stride=1, gamma="ones", relu=True, name):
-    """(B, H, W, C) -> (B, ceil(H / stride), ceil(W / stride), filters)."""
-    if kernel > 1:  # Symmetric, as the paper's implementations pad; "same" is lopsided under a stride.
-        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
-    x = layers.Conv2D(
-        filters, kernel, strides=stride, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
-    )(x)
-    x = BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=gamma, name=f"{name}_bn")(x)
-    return layers.ReLU(name=f"{name}_relu")(x) if relu else x
-
-
-def _residual(x, filters, *, block, stride, name):
-    """(B, H, W, C) -> (B, ceil(H / stride), ceil(W / stride), filters, or four times as many)."""
-    out = 4 * filters if block == "bottleneck" else filters
-    shortcut = x
-    if stride > 1 or x.shape[-1] != out:
-        shortcut = _conv_bn(x, out, 1, stride=stride, relu=False, name=f"{name}_shortcut")
-    if block == "bottleneck":
-        x = _conv_bn(x, filters, 1, name=f"{name}_1")
-        x = _conv_bn(x, filters, 3, stride=stride, name=f"{name}_2")
-        x = _conv_bn(x, out, 1, gamma="zeros", relu=False, name=f"{name}_3")
-    else:
-        x = _conv_bn(x, filters, 3, stride=stride, name=f"{name}_1")
-        x = _conv_bn(x, filters, 3, gamma="zeros", relu=False, name=f"{name}_2")
-    x = layers.Add(name=f"{name}_add")([x, shortcut])
-    return layers.ReLU(name=f"{name}_out")(x)
 
 
 @register(
@@ -105,18 +74,9 @@ def resnet(
         raise ValueError(f"`stem` must be one of {sorted(STEMS)}. Received: {stem!r}.")
     if block not in BLOCKS:
         raise ValueError(f"`block` must be one of {sorted(BLOCKS)}. Received: {block!r}.")
-    kernel, stride, pool = STEMS[stem]
     image = keras.Input(input_shape, name="image")
-    x = normalize(image, "imagenet")
-    x = _conv_bn(x, width, kernel, stride=stride, name="stem")
-    if pool:
-        x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # Zeros are neutral: x is never negative.
-        x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
-    for stage, depth in enumerate(depths, start=1):
-        for index in range(1, depth + 1):
-            halve = stage > 1 and index == 1
-            filters = width * 2 ** (stage - 1)
-            x = _residual(x, filters, block=block, stride=2 if halve else 1, name=f"stage{stage}_block{index}")
+    options = {"block": block, "depths": depths, "width": width, "stem": stem}
+    x = features(normalize(image, "imagenet"), **options)[-1]
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)  # float32 under any policy
     model = keras.Model(image, logits, name=name)
