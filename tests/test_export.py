@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 
 import keras
@@ -327,3 +329,17 @@ def test_only_squeezed_channels_first_biases_become_additions(tmp_path):
     changed = before.count("BiasAdd") - after.count("BiasAdd")
     assert changed > 0 and after.count("AddV2") - before.count("AddV2") == changed
     assert after.count("BiasAdd") == changed  # The last layer's own, in each traced function.
+
+
+def test_what_a_killed_export_left_is_removed_and_a_living_ones_folder_is_not(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with versions.new_version(tmp_path) as (mine, _):
+        machine, process, _ = mine.name.rsplit("-", 2)
+        assert process == str(os.getpid())
+        left, elsewhere = tmp_path / f"{machine}-{dead.pid}-abc", tmp_path / f".export-other.machine-{dead.pid}-abc"
+        for folder in (left, elsewhere):
+            folder.mkdir()
+            (folder / "saved_model.pb").write_text("half")
+        with versions.new_version(tmp_path):
+            assert mine.is_dir() and elsewhere.is_dir() and not left.exists()

@@ -3,10 +3,13 @@
 import contextlib
 import os
 import shutil
+import socket
 import uuid
 from pathlib import Path
 
 from kerazoo.engines.files import versions
+
+HIDDEN = ".export-"  # Then whose folder it is: machine, process, and a word of its own.
 
 
 @contextlib.contextmanager
@@ -14,7 +17,7 @@ def new_version(root):
     """Yields a hidden folder in `root` and a function that moves it to the next version number.
 
     Whatever was not moved is removed at the end, also after an error or Ctrl-C, and so is every
-    folder that was made for it.
+    folder that was made for it. What a killed export of this machine left in `root` is removed first.
 
     Args:
         root: the folder that holds the versions; it is made where it does not exist.
@@ -27,7 +30,9 @@ def new_version(root):
         raise NotADirectoryError(f"`path` must be a folder. Received: the file {str(root)!r}.")
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(parents=True, exist_ok=True)
-    hidden = root / f".export-{uuid.uuid4().hex}"  # TensorFlow Serving reads folders with numbers only.
+    _sweep(root)
+    # TensorFlow Serving reads folders with numbers only.
+    hidden = root / f"{HIDDEN}{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
     try:
         hidden.mkdir()
         yield hidden, lambda: _move(hidden, root)
@@ -37,6 +42,24 @@ def new_version(root):
         for folder in made:
             with contextlib.suppress(OSError):  # Not empty: the version is in it, or another export's.
                 folder.rmdir()
+
+
+def _sweep(root):
+    """Removes the hidden folders of this machine's processes that are no more: killed ones could not."""
+    for folder in root.glob(f"{HIDDEN}*-*-*"):
+        machine, process, _ = folder.name.removeprefix(HIDDEN).rsplit("-", 2)
+        if machine == socket.gethostname() and process.isdigit() and not _runs(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process):
+    try:
+        os.kill(process, 0)  # Signal 0 only asks.
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # Another user's.
+    return True
 
 
 def _move(hidden, root):
