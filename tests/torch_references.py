@@ -103,6 +103,38 @@ class WideResNet(nn.Module):
         return self.fc(functional.relu(self.bn1(x)).mean((2, 3)))
 
 
+class UNet(nn.Module):
+    """Ronneberger et al., 2015, figure 1, with any width, depth and padding."""
+
+    def __init__(self, width, depth, channels, classes, padding):
+        super().__init__()
+        sizes = [width * 2**stage for stage in range(depth + 1)]
+        pad = 1 if padding == "same" else 0
+
+        def two(inputs, filters):
+            return nn.ModuleList([nn.Conv2d(inputs, filters, 3, 1, pad), nn.Conv2d(filters, filters, 3, 1, pad)])
+
+        self.down = nn.ModuleList(two(before, after) for before, after in zip([channels, *sizes], sizes))
+        self.up = nn.ModuleList(two(2 * size, size) for size in sizes[:-1])
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(2 * size, size, 2, 2) for size in sizes[:-1])
+        self.logits = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x):
+        skips = []
+        for stage, pair in enumerate(self.down):
+            x = functional.max_pool2d(x, 2) if stage else x
+            for convolution in pair:
+                x = functional.relu(convolution(x))
+            skips.append(x)
+        for pair, enlarge, skip in zip(self.up[::-1], self.enlarge[::-1], skips[-2::-1]):
+            x = enlarge(x)
+            top, left = ((big - small) // 2 for big, small in zip(skip.shape[2:], x.shape[2:]))
+            x = torch.cat([skip[:, :, top : top + x.shape[2], left : left + x.shape[3]], x], dim=1)
+            for convolution in pair:
+                x = functional.relu(convolution(x))
+        return self.logits(x)
+
+
 def randomized(net):
     """The net in evaluation mode with random vectors too: nothing is left at the zero or one it starts from."""
     generator = torch.Generator().manual_seed(0)

@@ -1,0 +1,161 @@
+"""Segmenters: equal to their public references, what a void label does, sizes, errors."""
+
+import importlib.util
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.layers.aligned_upsampling import AlignedUpsampling2D
+from kerazoo.weights import torch as from_torch
+
+SEGMENTERS = kerazoo.list_models("*resnet*", task="semantic_segmentation")
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+SIDE = {"input_shape": (64, 96, 3), "num_classes": 5}
+
+
+@pytest.fixture(scope="module")
+def torch_references():
+    pytest.importorskip("torch")
+    import torch_references
+
+    return torch_references
+
+
+@pytest.fixture(scope="module")
+def smp(torch_references):
+    """segmentation-models-pytorch, also where torchvision's compiled operators are missing."""
+    if importlib.util.find_spec("torchvision"):
+        torch_references.torchvision()
+    return pytest.importorskip("segmentation_models_pytorch")
+
+
+def wanted(torch_references, net):
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 96, 3)).astype("float32")
+    return images, torch_references.logits(net, images, *IMAGENET).transpose(0, 2, 3, 1)
+
+
+def loaded(model, net, name):
+    """The model with the net's weights."""
+    family = from_torch.family(kerazoo.catalog.entry(name))
+    tensors = {key: value.numpy() for key, value in net.state_dict().items()}
+    assert from_torch.load_tensors(model, tensors, family.names, path="random") == []
+    return model
+
+
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_answers_as_segmentation_models_pytorch(smp, torch_references, name):
+    kind = smp.Unet if name.startswith("unet") else smp.DeepLabV3Plus
+    net = torch_references.randomized(kind(name.rpartition("_")[2], encoder_weights=None, classes=5))
+    images, answers = wanted(torch_references, net)
+    model = loaded(kerazoo.build(name, **SIDE), net, name)
+    received = keras.ops.convert_to_numpy(model(images))
+    assert np.ptp(answers) > 0.1
+    np.testing.assert_allclose(received, answers, atol=1e-4 * np.abs(answers).max())
+
+
+@pytest.mark.parametrize("name, encoder", [("segformer_b0", "mit_b0"), ("segformer_b1", "mit_b1")])
+def test_segformer_answers_as_segmentation_models_pytorch(smp, torch_references, name, encoder):
+    """Before the enlargement: they keep the corners in place there, SegFormer's authors the outer edges."""
+    net = torch_references.randomized(smp.Segformer(encoder, encoder_weights=None, classes=5))
+    net.segmentation_head[1] = net.segmentation_head[2] = torch_references.nn.Identity()
+    images, answers = wanted(torch_references, net)
+    model = loaded(kerazoo.build(name, **SIDE), net, name)
+    received = keras.Model(model.input, model.get_layer("classes").output)(images)
+    assert np.ptp(answers) > 0.1
+    np.testing.assert_allclose(received, answers, atol=1e-4 * np.abs(answers).max())
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_unet_is_the_papers(torch_references, padding):
+    net = torch_references.randomized(torch_references.UNet(8, 2, 3, classes=5, padding=padding))
+    model = kerazoo.build("unet", width=8, depth=2, padding=padding, **SIDE)
+    names = {f"down{i}_{j}": f"down.{i - 1}.{j - 1}" for i in (1, 2, 3) for j in (1, 2)}
+    names |= {f"up{i}_{j}": f"up.{i - 1}.{j - 1}" for i in (1, 2) for j in (1, 2)}
+    names |= {f"up{i}_enlarge": f"enlarge.{i - 1}" for i in (1, 2)} | {"logits": "logits"}
+    tensors = {key: value.numpy() for key, value in net.state_dict().items()}
+    for layer, module in names.items():
+        kernel = tensors[f"{module}.weight"].transpose(2, 3, 1, 0)  # A transposed convolution's axes are swapped too.
+        model.get_layer(layer).set_weights([kernel, tensors[f"{module}.bias"]])
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 96, 3)).astype("float32")
+    answers = torch_references.logits(net, images, (0, 0, 0), (1, 1, 1)).transpose(0, 2, 3, 1)
+    received = keras.ops.convert_to_numpy(model(images))
+    assert received.shape == answers.shape == ((2, 64, 96, 5) if padding == "same" else (2, 24, 56, 5))
+    np.testing.assert_allclose(received, answers, atol=1e-4 * np.abs(answers).max())
+
+
+@pytest.mark.parametrize("height, width, factor", [(3, 5, 4), (1, 2, 3), (4, 4, 1)])
+def test_upsampling_keeps_the_corners(height, width, factor):
+    maps = np.random.default_rng(0).normal(size=(2, height, width, 3)).astype("float32")
+    received = keras.ops.convert_to_numpy(AlignedUpsampling2D(factor)(maps))
+    for axis, size in ((1, height), (2, width)):
+        places = np.linspace(0, size - 1, factor * size)
+        low = np.minimum(places.astype(int), max(size - 2, 0))
+        share = np.expand_dims(places - low, [i for i in range(4) if i != axis])
+        high = np.minimum(low + 1, size - 1)
+        maps = np.take(maps, low, axis) * (1 - share) + np.take(maps, high, axis) * share
+    np.testing.assert_allclose(received, maps, atol=1e-6)
+
+
+def test_upsampling_is_saved_in_safe_mode(tmp_path):
+    image = keras.Input((3, 4, 2))
+    model = keras.Model(image, AlignedUpsampling2D(2)(image))
+    model.save(tmp_path / "model.keras")
+    maps = np.random.default_rng(0).normal(size=(2, 3, 4, 2)).astype("float32")
+    np.testing.assert_array_equal(model(maps), keras.saving.load_model(tmp_path / "model.keras")(maps))
+    with pytest.raises(ValueError, match="`factor` must be a positive integer"):
+        AlignedUpsampling2D(0)
+    with pytest.raises(ValueError, match="known height and width"):
+        AlignedUpsampling2D(2)(keras.Input((None, 4, 2)))
+
+
+SMALL = {
+    "unet": {"width": 4, "depth": 2},
+    "unet_resnet34": {"width": 4, "depths": (1, 1), "decoder": (4, 4, 4)},
+    "deeplabv3plus_resnet50": {"width": 4, "depths": (1, 1, 1, 1), "filters": 8, "low": 4},
+    "segformer_b0": {"widths": (4, 4, 4, 4), "depths": (1, 1, 1, 1), "heads": (1, 1, 1, 1), "decoder": 8},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_pixels_labelled_void_do_not_count(name):
+    model = kerazoo.build(name, input_shape=(32, 32, 3), num_classes=3, **SMALL[name])
+    rng = np.random.default_rng(0)
+    images, labels = rng.uniform(0, 255, (2, 32, 32, 3)).astype("float32"), rng.integers(0, 3, (2, 32, 32))
+    logits = model(images)
+    void = labels.copy()
+    void[:, 16:] = 255
+    by_hand = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels[:, :16], logits[:, :16])
+    loss, miou = model.evaluate(images, void, verbose=0)
+    np.testing.assert_allclose(loss, by_hand, rtol=1e-4)
+    answers, truth = np.argmax(logits[:, :16], -1), labels[:, :16]
+    overlaps = [((answers == c) & (truth == c)).sum() / ((answers == c) | (truth == c)).sum() for c in range(3)]
+    np.testing.assert_allclose(miou, np.mean(overlaps), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_one_class_learns_ones_and_zeros(name):
+    model = kerazoo.build(name, input_shape=(32, 32, 3), num_classes=1, **SMALL[name])
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    labels = (images.mean(axis=-1, keepdims=True) > 127).astype("float32")
+    history = model.fit(images, labels, epochs=2, verbose=0).history
+    assert model.output_shape == (None, 32, 32, 1) and np.isfinite(history["loss"]).all() and "mean_iou" in history
+
+
+@pytest.mark.parametrize(
+    "name, arguments, message",
+    [
+        ("unet", {"padding": "full"}, "`padding` must be one of"),
+        ("unet", {"input_shape": (100, 96, 3)}, "multiples of 16"),
+        ("unet", {"input_shape": (100, 100, 1), "padding": "valid"}, "even height and width after stage 4"),
+        ("unet_resnet34", {"input_shape": (64, 65, 3)}, "multiples of 32"),
+        ("unet_resnet34", {"decoder": (8, 8)}, "one stage more than `depths`"),
+        ("deeplabv3plus_resnet50", {"input_shape": (72, 64, 3)}, "multiples of 16"),
+        ("segformer_b0", {"input_shape": (48, 64, 3)}, "multiples of 32"),
+        ("segformer_b0", {"heads": (3, 2, 5, 8)}, "`heads` must divide `widths`"),
+    ],
+)
+def test_clear_errors(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kerazoo.build(name, **arguments)
