@@ -2,10 +2,11 @@
 
     python docs/forecasting_speed.py patchtst_small nhits tsmixer lstm_seq2seq nlinear
 
-An epoch is every training window of all seven channels once, 336 hours back and 96 ahead, in batches of 128. Each way
-runs in a process of its own, and the ways take turns, so that a machine that slows down slows them all alike. Where
-NeuralForecast is not installed its column stays empty; its models of one series get seven times as many windows of
-one channel, in batches of seven times 128; its LSTM reads each channel by itself, kerazoo's reads all together.
+An epoch is every training window of all seven channels once, 336 hours back and 96 ahead, in batches of 128
+(--batch). Each way runs in a process of its own, and the ways take turns, so that a machine that slows down slows them
+all alike. Where NeuralForecast is not installed its column is left out; its models of one series get seven times as
+many windows of one channel, in batches seven times as large; its LSTM reads each channel by itself, kerazoo's reads all
+together.
 """
 
 import argparse
@@ -15,9 +16,10 @@ import sys
 import time
 from importlib.util import find_spec
 
-LOOKBACK, HORIZON, BATCH, ROWS = 336, 96, 128, 8640
+LOOKBACK, HORIZON, ROWS = 336, 96, 8640
 WAYS = ("windows", "array", "neuralforecast")
-EPOCHS = 3
+EPOCHS = 2  # That count, in each process; one before them does not.
+STEPS = 8  # Of NeuralForecast's, from which the time of an epoch follows: its slowest model takes minutes for one.
 
 
 def series():
@@ -28,18 +30,18 @@ def series():
     return (values - values.mean(axis=0)) / values.std(axis=0)
 
 
-def seconds_of(step, epochs=EPOCHS):
+def seconds_of(step):
     """The fastest of some calls, after one that is not counted."""
     step()
     times = []
-    for _ in range(epochs):
+    for _ in range(EPOCHS):
         start = time.perf_counter()
         step()
         times.append(time.perf_counter() - start)
     return min(times)
 
 
-def keras_epoch(name, way):
+def keras_epoch(name, way, batch):
     """Seconds of an epoch by kerazoo's defaults, or by Keras's on an array of all windows."""
     import numpy as np
 
@@ -50,16 +52,16 @@ def keras_epoch(name, way):
     starts = window_starts(ROWS, **sizes)
     if way == "windows":
         model = kerazoo.build(name, channels=7, **sizes)
-        data = windows(values, starts, batch_size=BATCH, training=True, **sizes)
+        data = windows(values, starts, batch_size=batch, training=True, **sizes)
         return seconds_of(lambda: model.fit(data, verbose=0, shuffle=False))
     model = kerazoo.build(name, channels=7, jit_compile=False, steps_per_execution=1, **sizes)
     cut = values[starts[:, None] + np.arange(LOOKBACK + HORIZON)]
     past, future = cut[:, :LOOKBACK], cut[:, LOOKBACK:]
-    return seconds_of(lambda: model.fit(past, future, batch_size=BATCH, verbose=0))
+    return seconds_of(lambda: model.fit(past, future, batch_size=batch, verbose=0))
 
 
-def neuralforecast_epoch(name):
-    """Seconds of as many steps as an epoch has: what some steps more take, so that the start is not counted."""
+def neuralforecast_epoch(name, batch):
+    """Seconds of as many steps as an epoch has, by what some steps more take: the start is not counted."""
     import logging
     import warnings
 
@@ -77,44 +79,47 @@ def neuralforecast_epoch(name):
     )
     quiet = dict.fromkeys(("enable_progress_bar", "enable_model_summary", "logger", "enable_checkpointing"), False)
     common = {"h": HORIZON, "input_size": LOOKBACK, "loss": MSE(), "scaler_type": "identity", "accelerator": "cpu"}
-    common |= quiet | {"batch_size": 7, "windows_batch_size": 7 * BATCH}
+    common |= quiet | {"batch_size": 7, "windows_batch_size": 7 * batch}
     sizes = {"encoder_layers": 3, "n_heads": 4, "hidden_size": 16, "linear_hidden_size": 128, "dropout": 0.3}
     make = {
         "patchtst_small": lambda: models.PatchTST(**common, **sizes, max_steps=steps),
         "nhits": lambda: models.NHITS(**common, max_steps=steps),
         "nlinear": lambda: models.NLinear(**common, max_steps=steps),
-        "tsmixer": lambda: models.TSMixer(**(common | {"windows_batch_size": BATCH}), n_series=7, max_steps=steps),
+        "tsmixer": lambda: models.TSMixer(**(common | {"windows_batch_size": batch}), n_series=7, max_steps=steps),
         "lstm_seq2seq": lambda: models.LSTM(
             **common, encoder_n_layers=1, encoder_hidden_size=128, decoder_layers=1, max_steps=steps
         ),
     }[name]
-    few, epoch, times = 5, (ROWS - LOOKBACK - HORIZON + 1) // BATCH, {}
-    for steps in (few, few, epoch + few, epoch + few):
+    few, epoch, times = 2, (ROWS - LOOKBACK - HORIZON + 1) // batch, {}
+    for steps in (few, few + STEPS) * EPOCHS:
         model = NeuralForecast([make()], freq="h")
         start = time.perf_counter()
         model.fit(frame)
         times[steps] = min(times.get(steps, float("inf")), time.perf_counter() - start)
-    return times[epoch + few] - times[few]
+    return (times[few + STEPS] - times[few]) * epoch / STEPS
 
 
 def main():
     """Prints a table row for each model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+")
+    parser.add_argument("--batch", type=int, default=128, help="windows in a batch")
     parser.add_argument("--rounds", type=int, default=2, help="turns that every way gets; its fastest counts")
+    parser.add_argument("--ways", default=",".join(WAYS), help="some of them, with commas")
     parser.add_argument("--way", choices=WAYS, help="measure one way of one model in this process")
     arguments = parser.parse_args()
     if arguments.way:
         (name,) = arguments.models
-        measure = neuralforecast_epoch(name) if arguments.way == WAYS[2] else keras_epoch(name, arguments.way)
-        print(json.dumps(measure))
+        neural = arguments.way == WAYS[2]
+        take = neuralforecast_epoch if neural else lambda name, batch: keras_epoch(name, arguments.way, batch)
+        print(json.dumps(take(name, arguments.batch)))
         return
-    ways = [way for way in WAYS if way != WAYS[2] or find_spec(way)]
+    ways = [way for way in arguments.ways.split(",") if way != WAYS[2] or find_spec(way)]
     print(f"| model | {' | '.join(ways)} |\n|---|{'---:|' * len(ways)}")
     for name in arguments.models:
         best = dict.fromkeys(ways, float("inf"))
         for way in ways * arguments.rounds:
-            command = [sys.executable, __file__, name, "--way", way]
+            command = [sys.executable, __file__, name, f"--way={way}", f"--batch={arguments.batch}"]
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             best[way] = min(best[way], float(output.splitlines()[-1]))
         print(f"| `{name}` | {' | '.join(f'{seconds:.2f} s' for seconds in best.values())} |", flush=True)

@@ -15,11 +15,11 @@ from kerazoo.registry import register
 # Trained here; the card says how, and what the score falls short of.
 CIFAR10 = {
     "file": "resnet20_cifar10.weights.h5",
-    "sha256": "d5ee464c9e2a81f5cd1f654e7faed85e63a43c477d8f440068fd15bc1c850d40",
+    "sha256": "a109ab1aa8614ee10b1181ed9e318405df253f924b6d7a9877d068dd2982145b",
     "card": "resnet20_cifar10.md",
     "arguments": {"num_classes": 10},
     "labels": ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
-    "accuracy": 0.8762,
+    "accuracy": 0.8777,
 }
 # `params`: trainable parameters with option A and 10 classes. The paper's table rounds them to
 # 0.27M, 0.46M, 0.66M, 0.85M and 1.7M.
