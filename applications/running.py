@@ -130,17 +130,17 @@ def new_folder(task, stem, arguments):
 
 
 @contextlib.contextmanager
-def resumable(again):
-    """Says how to go on, by the command `again`, where a run is stopped or the disk is full."""
+def resumable(again, saved="Every finished epoch"):
+    """Says what is `saved` and how to go on, by the command `again`, where a run is stopped or the disk is full."""
     try:
         yield
     except KeyboardInterrupt:
-        print(f"\nStopped. Every finished epoch is saved; go on with:\n  {again}")
+        print(f"\nStopped. {saved} is saved; go on with:\n  {again}")
         raise
     except OSError as error:
         if error.errno != errno.ENOSPC and "No space left" not in str(error):
             raise
-        message = f"The disk is full. Every finished epoch is saved; free some space and go on with: {again}"
+        message = f"The disk is full. {saved} is saved; free some space and go on with: {again}"
         raise OSError(errno.ENOSPC, message) from error
 
 

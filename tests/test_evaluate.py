@@ -150,11 +150,11 @@ def small_model():
     return model
 
 
-def fit(model, journal, *, epochs, first=0):
+def fit(model, *callbacks, epochs, first=0):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64, 4)), rng.integers(0, 3, 64)
     model.fit(
-        x, y, validation_data=(x, y), epochs=epochs, initial_epoch=first, shuffle=False, callbacks=[journal], verbose=0
+        x, y, validation_data=(x, y), epochs=epochs, initial_epoch=first, shuffle=False, callbacks=callbacks, verbose=0
     )
     return model
 
@@ -201,6 +201,39 @@ def test_a_failing_disk_leaves_the_epoch_before(tmp_path, monkeypatch):
         fit(model, journal, epochs=2, first=1)
     assert not list(tmp_path.glob("writing-*"))
     assert Journal(tmp_path, configuration={}).restore(small_model()) == 1
+
+
+def test_savings_keep_their_distance_and_the_best_epoch_between_them_is_kept(tmp_path, monkeypatch):
+    """The third epoch is the best of five; only the first and the last are far enough from the one before."""
+    written, kept = [], []
+    losses = iter([5.0, 4.0, 1.0, 3.0, 2.0])
+
+    class Told(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs):
+            logs["told"] = next(losses)
+            kept.append([w.copy() for w in self.model.get_weights()])
+
+    options = {"configuration": {}, "monitor": "told", "mode": "min", "spacing": 1e6}
+    model, journal = small_model(), Journal(tmp_path, **options)
+    write = journal._write
+    monkeypatch.setattr(journal, "_write", lambda name, how: (written.append(name), write(name, how)))
+    fit(model, Told(), journal, epochs=5)
+    assert written == [
+        "last-0.weights.h5",
+        "best.weights.h5",
+        "journal.json",
+        "last-1.weights.h5",
+        "best.weights.h5",
+        "journal.json",
+    ]
+    for last, present in zip(kept[4], model.get_weights()):
+        np.testing.assert_array_equal(last, present)
+    again, resumed = small_model(), Journal(tmp_path, **options)
+    assert resumed.restore(again) == 5 and resumed.best_epoch == 2
+    np.testing.assert_array_equal(again.get_weights()[0], kept[4][0])
+    resumed.load_best(again)
+    np.testing.assert_array_equal(again.get_weights()[0], kept[2][0])
+    assert not np.array_equal(kept[2][0], kept[4][0])
 
 
 def test_one_cycle():

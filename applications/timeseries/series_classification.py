@@ -31,6 +31,7 @@ DEFAULTS = {"epochs": 200, "batch_size": 16, "schedule": "one_cycle", "warm_up":
 RECIPES = {"minirocket": {"epochs": 60}}
 # InceptionTime's authors': a constant rate, halved where the training loss stands still.
 AUTHORS = {"epochs": 1500, "batch_size": 64, "schedule": "plateau", "learning_rate": 1e-3}
+SPACING = 5.0  # Seconds between savings: an epoch of some dozen series takes less time than its files.
 SCALES = ("auto", "series", "train", "none")
 SETTINGS = (
     "dataset data lengths missing limit scale model option ensemble epochs batch_size learning_rate schedule warm_up "
@@ -161,6 +162,7 @@ def train(arguments, data, folder, *, seed):
         monitor="val_loss" if data.validation else "loss",
         mode="min",
         patience=arguments.patience,
+        spacing=SPACING,
     )
     rate, callbacks = arguments.learning_rate, [journal]
     if arguments.schedule == "plateau":
@@ -293,7 +295,8 @@ def _run(arguments, start):
     settle(arguments)
     data = load(arguments)
     folder = running.new_folder(TASK, f"{data.name}-{arguments.model}", arguments)
-    with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
+    again = running.command(TASK, given, "--resume", f"--out={folder}")
+    with running.resumable(again, saved="All but the last seconds"):
         folders = network_folders(arguments, folder)
         one = partial(train, arguments, data)
         trained = [one(place, seed=arguments.seed + number) for number, place in enumerate(folders)]

@@ -23,6 +23,8 @@ class Journal(keras.callbacks.Callback):
         mode: "max" or "min".
         patience: epochs without a better value after which training stops; None never stops it.
         kept: function from the model to the part of it whose weights are kept as the best; None keeps all.
+        spacing: seconds between two savings, at least: where an epoch takes less time than its files. A kill
+            loses the epochs since the last one; the training's last epoch is always saved.
 
     Example:
 
@@ -38,14 +40,18 @@ class Journal(keras.callbacks.Callback):
     3
     """
 
-    def __init__(self, folder, *, configuration, monitor="val_accuracy", mode="max", patience=None, kept=None):
+    def __init__(
+        self, folder, *, configuration, monitor="val_accuracy", mode="max", patience=None, kept=None, spacing=0.0
+    ):
         super().__init__()
         if mode not in ("max", "min"):
             raise ValueError(f"`mode` must be 'max' or 'min'. Received: {mode!r}.")
         self.folder, self.configuration = Path(folder), json.loads(json.dumps(configuration))
         self.monitor, self.sign, self.patience = monitor, 1 if mode == "max" else -1, patience
-        self.kept = kept or (lambda model: model)
+        self.kept, self.spacing = kept or (lambda model: model), spacing
         self.history, self.seconds = [], 0.0
+        self._last, self._saved_at = None, float("-inf")
+        self._best = None  # Weights better than those in the folder, that are not written yet.
 
     @property
     def best_epoch(self):
@@ -74,7 +80,7 @@ class Journal(keras.callbacks.Callback):
             optimizer = model.optimizer
             optimizer.build(model.trainable_variables)
             model.load_weights(self.folder / known["last"])
-        self.history, self.seconds = known["history"], known["seconds"]
+        self.history, self.seconds, self._last = known["history"], known["seconds"], known.get("last")
         return len(self.history)
 
     def load_best(self, model):
@@ -99,17 +105,34 @@ class Journal(keras.callbacks.Callback):
         self.seconds += now - self._started
         self._started = now
         self.history.append(logs | {"training_seconds": self._trained - self._epoch_began})
-        last = f"last-{len(self.history) % 2}.weights.h5"  # Two in turn: the journal always names a whole one.
+        is_best = self.best_epoch == len(self.history) - 1
+        if self.patience is not None and len(self.history) - 1 - self.best_epoch >= self.patience:
+            print(f"No better {self.monitor} for {self.patience} epochs: training stops.")
+            self.model.stop_training = True
+        ends = self.model.stop_training or epoch + 1 == self.params["epochs"]
+        if ends or now - self._saved_at >= self.spacing:
+            self._save(is_best)
+        elif is_best:
+            self._best = self.kept(self.model).get_weights()
+
+    def _save(self, is_best):
+        """Writes the epoch that has just ended, and the best one where it is not written yet."""
+        # Two in turn: the journal always names a whole one.
+        last = "last-1.weights.h5" if self._last == "last-0.weights.h5" else "last-0.weights.h5"
         self._write(last, self.model.save_weights)
-        if self.best_epoch == len(self.history) - 1:
-            self._write("best.weights.h5", self.kept(self.model).save_weights)
+        part = self.kept(self.model)
+        if is_best:
+            self._write("best.weights.h5", part.save_weights)
+        elif self._best is not None:
+            present = part.get_weights()
+            part.set_weights(self._best)
+            self._write("best.weights.h5", part.save_weights)
+            part.set_weights(present)
         text = json.dumps(
             {"configuration": self.configuration, "history": self.history, "seconds": self.seconds, "last": last}
         )
         self._write("journal.json", lambda path: path.write_text(text, encoding="utf-8"))
-        if self.patience is not None and len(self.history) - 1 - self.best_epoch >= self.patience:
-            print(f"No better {self.monitor} for {self.patience} epochs: training stops.")
-            self.model.stop_training = True
+        self._last, self._best, self._saved_at = last, None, time.perf_counter()
 
     def _write(self, name, write):
         """Writes beside and moves into place; a full disk leaves what was there."""
