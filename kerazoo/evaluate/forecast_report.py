@@ -36,9 +36,10 @@ def page(record, *, examples):
         examples: rows for `charts.forecasts`.
     """
     series, test, training, model = record["dataset"], record["test"], record["training"], record["model"]
+    channels = "one channel" if len(series["columns"]) == 1 else f"{len(series['columns'])} channels"
     report = Report(
         f"{model['name']} on {series['name']}",
-        f"Forecasting {model['horizon']} steps from {model['lookback']}, {len(series['columns'])} channels. "
+        f"Forecasting {model['horizon']} steps from {model['lookback']}, {channels}. "
         f"{training['epochs_run']} epochs in {training['minutes']:.1f} minutes, judged once on {test['windows']:,} "
         "test windows.",
     )
