@@ -456,6 +456,28 @@ def test_alternating_flips_show_both_sides_in_any_two_epochs():
     assert 12 < epochs[0].sum() < 36
 
 
+def test_views_are_augmented_each_by_itself():
+    images = Images(np.arange(8, dtype="int32"), pixels=np.arange(8 * 48, dtype="uint8").reshape(8, 4, 4, 3))
+    for options in ({"augment": ["flip"]}, {"augment": ["alternate"]}, {}):
+        data = batches(images, size=(4, 4), batch_size=4, training=True, views=3, **options)
+        differing = 0
+        seen = []
+        for _ in range(4):
+            for pixels, labels in data.as_numpy_iterator():
+                assert pixels.shape == (12, 4, 4, 3)
+                np.testing.assert_array_equal(labels, np.repeat(labels[::3], 3))
+                seen.extend(labels[::3])
+                for views, label in zip(pixels.reshape(4, 3, 4, 4, 3), labels[::3]):
+                    plain = images.pixels[label].astype("float32")
+                    assert all(np.array_equal(view, plain) or np.array_equal(view, plain[:, ::-1]) for view in views)
+                    differing += not all(np.array_equal(view, views[0]) for view in views)
+        assert sorted(seen) == sorted(list(range(8)) * 4)
+        # Three independent flips of 32 images are alike in a quarter of them.
+        assert (10 < differing < 32) if options.get("augment") == ["flip"] else differing == 0
+    pixels, _ = next(iter(batches(images, size=(4, 4), batch_size=4, views=3)))
+    assert pixels.shape[0] == 4  # Nothing is repeated outside training.
+
+
 @pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
 def test_augmentations_change_pixels_repeatably(name):
     import tensorflow as tf

@@ -32,6 +32,7 @@ DEFAULTS = {
     "weight_decay": None,
     "label_smoothing": 0.0,
     "mean_teacher": 0.0,
+    "views": 1,
     "precision": "float32",
     "warm_up": 0.3,
 }
@@ -60,7 +61,7 @@ OPTIMIZERS = ("model", "muon")
 # What decides the outcome of a training; a run is resumed only with the same.
 SETTINGS = (
     "dataset data limit size augment model weights epochs batch_size optimizer learning_rate warm_up weight_decay "
-    "label_smoothing mean_teacher precision seed"
+    "label_smoothing mean_teacher views precision seed"
 )
 
 
@@ -73,6 +74,7 @@ def parse_args(argv):
     source.add_argument("--data", type=Path, metavar="FOLDER", help="class/image.jpg, or train|validation|test around")
     data.add_argument("--limit", type=int, help="images of each split at most, for a first look")
     data.add_argument("--augment", help="flip, alternate, crop, shift, randaugment, gridmask, mixup, cutmix or none")
+    data.add_argument("--views", type=int, help="how often an image stands in its batch, each time augmented by itself")
     data.add_argument("--image-size", type=int, help="side of the model's input; by default the model's own")
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", help=f"one of `kerazoo list --task {TASK}`")
@@ -102,7 +104,7 @@ def settle(arguments):
     recipe = DEFAULTS | {"learning_rate": facts["arguments"].get("learning_rate")}
     recipe |= RECIPES.get((arguments.dataset, arguments.model), {})
     running.fill_in(arguments, recipe)
-    running.check_positive(arguments, "epochs", "batch_size", "limit", "image_size", "patience")
+    running.check_positive(arguments, "epochs", "batch_size", "views", "limit", "image_size", "patience")
     if not 0 <= arguments.label_smoothing < 1:
         raise ValueError(f"`--label-smoothing` must be in [0, 1). Received: {arguments.label_smoothing}.")
     if not 0 <= arguments.mean_teacher < 1:
@@ -233,6 +235,7 @@ def train(arguments, data, folder):
             training=True,
             keep_remainder=bool(arguments.data_service),
             augment=arguments.augment,
+            views=arguments.views,
             seed=arguments.seed + first,
             **options,
         )
@@ -242,7 +245,7 @@ def train(arguments, data, folder):
             training = distribution.distribute_dataset(
                 training,
                 arguments.data_service,
-                batch_size=arguments.batch_size,
+                batch_size=arguments.batch_size * arguments.views,
                 drop_remainder=len(data.train) >= arguments.batch_size,
             )
         validation = batches(data.validation, **options)

@@ -8,7 +8,9 @@ import tensorflow as tf
 from kerazoo.data.augment import AlternatingFlip, augmentation
 
 
-def batches(images, *, size, batch_size, training=False, keep_remainder=False, augment=(), num_classes=None, seed=0):
+def batches(
+    images, *, size, batch_size, training=False, keep_remainder=False, augment=(), views=1, num_classes=None, seed=0
+):
     """A `tf.data.Dataset` of (float32 pixels in [0, 255], labels).
 
     Args:
@@ -18,6 +20,8 @@ def batches(images, *, size, batch_size, training=False, keep_remainder=False, a
         training: shuffle anew every epoch, and augment.
         keep_remainder: keep it in training too; for a data service, whose workers each have a last batch.
         augment: names out of `kerazoo.data.augment.AUGMENTATIONS`, in their order.
+        views: how often each image stands in its training batch, each time augmented by itself (batch
+            augmentation, Hoffer et al. 2020, https://arxiv.org/abs/1901.09335): a step costs that many times more.
         num_classes: makes labels one-hot; mixing augmentations need it.
         seed: of shuffling and augmentation.
 
@@ -62,6 +66,8 @@ def batches(images, *, size, batch_size, training=False, keep_remainder=False, a
             pixels = tf.image.resize(pixels, size, antialias=True)
         if alternate:
             pixels = alternate(pixels, index)
+        if training and views > 1:
+            pixels, labels, index = (tf.repeat(each, views, axis=0) for each in (pixels, labels, index))
         if change:
             # Every epoch deals other batches: their members seed the draws, in whatever order they are made.
             members = tf.reduce_sum(index * tf.range(1, tf.size(index, "int64") + 1))
