@@ -10,6 +10,7 @@ EXTRAS = {
     "matplotlib": "apps",
     "pandas": "apps",
     "pyarrow": "apps",
+    "scipy": "style",
     "sklearn": "apps",
     "statsmodels": "apps",
     "tensorboard": "apps",

@@ -40,14 +40,29 @@ def packaged_file(package, inside, *, folder, address, sha256, size):
     """The path of a file that an installed package carries: from the data folder, the package, or its address.
 
     Args:
-        package: the module, found and not imported: that would take its time and its dependencies.
-        inside: the file's path in it.
-        folder: where the file may lie in the data folder, and where the download goes.
-        address, sha256, size: of the file.
+        package, inside, folder, sha256: as for `installed_file`; the download goes to `folder`.
+        address, size: of the file.
 
     Raises:
         ValueError: the file in the data folder is not what it should be.
         ConnectionError: the file is nowhere on this machine and cannot be fetched.
+    """
+    found = installed_file(package, inside, folder=folder, sha256=sha256)
+    own = data_folder() / folder / PurePosixPath(inside).name
+    return found or download(address, own, sha256=sha256, size=size)
+
+
+def installed_file(package, inside, *, folder, sha256):
+    """The path of a file from the data folder or from an installed package, or None where neither has it.
+
+    Args:
+        package: the module, found and not imported: that would take its time and its dependencies.
+        inside: the file's path in it.
+        folder: where the file may lie in the data folder.
+        sha256: of the file; a package of another version, with another file, does not have it.
+
+    Raises:
+        ValueError: the file in the data folder is not what it should be.
     """
     own = data_folder() / folder / PurePosixPath(inside).name
     if own.is_file():
@@ -60,4 +75,4 @@ def packaged_file(package, inside, *, folder, address, sha256, size):
         installed = Path(root) / inside
         if installed.is_file() and checksum(installed) == sha256:
             return installed
-    return download(address, own, sha256=sha256, size=size)
+    return None

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from kerazoo.registry import unknown_choice
-from kerazoo.weights import files, torch_files
+from kerazoo.weights import files, packaged, torch_files
 
 FOLDER = Path(__file__).parent
 
@@ -18,6 +18,7 @@ def source(entry, wanted):
         ValueError: neither a tag of this entry nor a path of a known kind.
         FileNotFoundError: a path that is not there.
         ImportError: a `.safetensors` file without the extra `kerazoo[torch]`.
+        ConnectionError: a tag's file is nowhere on this machine and cannot be fetched.
     """
     if wanted is None:
         return Fresh()
@@ -25,6 +26,8 @@ def source(entry, wanted):
         facts = entry.weights[wanted]
         if "from" in facts:
             return FromBuilder(facts.get("preset", wanted))
+        if "packaged" in facts:
+            return FromTorch(entry, packaged.torch_file(facts["packaged"]))
         return FromFile(FOLDER / facts["file"], preset=facts.get("arguments", {}), sha256=facts["sha256"])
     if isinstance(wanted, os.PathLike) or "." in str(wanted) or os.sep in str(wanted):
         suffix = Path(wanted).suffix

