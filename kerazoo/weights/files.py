@@ -18,8 +18,9 @@ def load_file(model, path):
 
     The architecture comes from `model`, never from the file. Weights are matched as Keras stores
     them: by the class of their layer and its number in the model. The layers that make the model's
-    outputs may have another shape than the file's: they keep their initial weights, with a warning
-    that names them. Anything else that does not fit is an error, and leaves the model as it was.
+    outputs, and those that its class names as `training_only`, may have another shape than the file's:
+    they keep their initial weights, with a warning that names them. Anything else that does not fit is
+    an error, and leaves the model as it was.
 
     Args:
         model: a built `keras.Model`.
@@ -43,7 +44,8 @@ def load_file(model, path):
         received = _read(path)
         merged = Path(folder) / "merged.weights.h5"
         model.save_weights(merged)
-        fresh = _merge(merged, received, heads=_heads(model), path=path)
+        apart = {name: name for name in getattr(model, "training_only", ())}
+        fresh = _merge(merged, received, heads=_heads(model), apart=apart, path=path)
         model.load_weights(merged)
     if fresh:
         warnings.warn(f"Layers of another size than the file's start fresh: {', '.join(fresh)}.", stacklevel=2)
@@ -107,16 +109,25 @@ def _groups(model) -> dict:
     return groups
 
 
-def _merge(target, received, *, heads, path) -> list:
-    """Writes `received` over the weights in `target`; returns the heads that were left alone."""
+def _merge(target, received, *, heads, apart, path) -> list:
+    """Writes `received` over the weights in `target`; returns the heads that were left alone.
+
+    `apart` has attributes of the model that are layers beside its graph, which the file may lack or have more of.
+    """
     fresh, missing, mismatched = [], [], []
-    groups = {name.split("/")[1] for name in received if "/" in name}
+    heads = heads | apart
+
+    def group_of(name):
+        first, second = name.split("/")[:2]
+        return first if first in apart else second
+
+    groups = {group_of(name) for name in received if "/" in name}
     with h5py.File(target, "r+") as file:
         wanted = []
         file.visititems(lambda name, item: wanted.append(name) if isinstance(item, h5py.Dataset) else None)
         wanted = [name for name in wanted if not name.startswith("optimizer/")]
         for name in wanted:
-            group = name.split("/")[1]
+            group = group_of(name)
             if name in received and received[name].shape == file[name].shape:
                 continue
             if group in heads and (name in received or group not in groups):
@@ -125,7 +136,7 @@ def _merge(target, received, *, heads, path) -> list:
                 missing.append(name)
             else:
                 mismatched.append(f"{name} {received[name].shape} in place of {file[name].shape}")
-        unexpected = sorted(set(received) - set(wanted))
+        unexpected = sorted(name for name in set(received) - set(wanted) if name.split("/")[0] not in apart)
         if missing or mismatched or unexpected:
             problems = {"missing": missing, "of another shape": mismatched, "unexpected": unexpected}
             said = "; ".join(
@@ -135,6 +146,6 @@ def _merge(target, received, *, heads, path) -> list:
             )
             raise ValueError(f"{path} does not fit the model: {said}. Nothing was loaded.")
         for name in wanted:
-            if name.split("/")[1] not in fresh:
+            if group_of(name) not in fresh:
                 file[name][...] = received[name]
     return sorted({heads[group] for group in fresh})

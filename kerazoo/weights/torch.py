@@ -26,6 +26,7 @@ TRANSFORMS = {
     "dense": np.transpose,
     "flat": np.ravel,
     "same": lambda tensor: tensor,
+    "slopes": lambda tensor: tensor.reshape(1, 1, -1),  # One a channel, alike at every place.
 }
 _AFFINE = {"gamma": ("weight", "same"), "beta": ("bias", "same")}
 # Keras layer -> weight -> (the tensor's name in the torch module of the same kind, transform).
@@ -34,10 +35,12 @@ PARTS = {
     layers.DepthwiseConv2D: {"kernel": ("weight", "depthwise"), "bias": ("bias", "same")},
     layers.Dense: {"kernel": ("weight", "dense"), "bias": ("bias", "same")},
     layers.LayerNormalization: _AFFINE,
+    layers.PReLU: {"alpha": ("weight", "slopes")},
     layers.BatchNormalization: _AFFINE
     | {"moving_mean": ("running_mean", "same"), "moving_variance": ("running_var", "same")},
 }
-IGNORED = ".num_batches_tracked"  # A counter that Keras's BatchNormalization has no use for.
+# A counter that Keras's BatchNormalization has no use for, and the numbers 0 to 15 by which YOLOv8 tells distances.
+IGNORED = (".num_batches_tracked", ".dfl.conv.weight")
 
 
 def from_torch(name, path, **arguments):
