@@ -56,7 +56,7 @@ def forward(subject):
     """Finite float32 outputs, one row for each input."""
     for y in keras.tree.flatten(subject.build()(subject.inputs)):
         y = keras.ops.convert_to_numpy(y)
-        if y.dtype != "float32" or len(y) != len(subject.targets) or not np.isfinite(y).all():
+        if y.dtype != "float32" or len(y) != subject.examples or not np.isfinite(y).all():
             raise Broken(f"dtype {y.dtype}, shape {y.shape}, finite: {np.isfinite(y).all()}")
 
 
@@ -184,7 +184,7 @@ def data_parallel(subject):
     inputs, targets = subject.inputs, subject.targets
     single = subject.build()
     if any(isinstance(layer, keras.layers.BatchNormalization) for layer in single._flatten_layers()):
-        half = len(subject.targets) // 2
+        half = subject.examples // 2
         inputs, targets = keras.tree.map_structure(lambda array: np.concatenate([array[:half]] * 2), (inputs, targets))
     expected = _step(subject, inputs, targets, run_eagerly=True)
     received = _step(subject, inputs, targets, strategy=strategy, jit_compile=False)

@@ -34,6 +34,7 @@ class Subject:
         if self.entry.sample is None:
             raise ValueError(f"Verification needs `sample` in the registration. Received: {name!r} without one.")
         self.inputs, self.targets = self.entry.sample(np.random.default_rng(0), BATCH)
+        self.examples = len(keras.tree.flatten(self.targets)[0])
         self.folder = tempfile.TemporaryDirectory(prefix="kerazoo-verify-")
 
     def build(self, **overrides):

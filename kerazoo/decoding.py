@@ -1,0 +1,47 @@
+"""`with_boxes`: a detector whose answers are boxes, scores and classes instead of raw heads."""
+
+import keras
+
+from kerazoo.layers.decoded_boxes import DecodedBoxes
+from kerazoo.layers.non_maximum_suppression import NonMaximumSuppression
+
+
+def with_boxes(model, *, score_threshold=0.25, iou_threshold=0.5, max_detections=100, candidates=400):
+    """A `keras.Model` from images to detections, with the detector's own weights: what is exported and served.
+
+    Suppression works class by class inside the graph, in sizes that are fixed, so that SavedModel, TFLite and XLA take
+    it. Training goes on with `model` itself; the two share their weights.
+
+    Args:
+        model: a detector of `kerazoo.build`.
+        score_threshold: boxes of a class that score no more are none; about 0.001 for mean average precision.
+        iou_threshold: a box goes if its intersection over union with a better one of its class is larger.
+        max_detections: boxes in the answer.
+        candidates: the boxes, over all classes, with the highest scores, that suppression looks at.
+
+    Shapes: pixels in [0, 255], (B, H, W, 3) -> {"boxes": (B, max_detections, 4), [left, top, right, bottom] in pixels
+        of that image, "scores": (B, max_detections), "classes": (B, max_detections), int32}, best first; what is left
+        over has boxes and scores of 0 and the class -1.
+
+    Raises:
+        ValueError: a model that is no detector, or thresholds and sizes that `NonMaximumSuppression` refuses.
+
+    Example:
+
+    >>> import kerazoo
+    >>> from kerazoo.decoding import with_boxes
+    >>> model = with_boxes(kerazoo.build("yolov8_n", num_classes=3, input_shape=(64, 64, 3)), max_detections=20)
+    >>> {name: tensor.shape for name, tensor in model.output.items()}
+    {'boxes': (None, 20, 4), 'scores': (None, 20), 'classes': (None, 20)}
+    """
+    heads = getattr(model, "heads", None)
+    if not hasattr(heads, "decode"):
+        raise ValueError(
+            "`model` must be an object detector; `kerazoo.list_models(task='object_detection')` has them. "
+            f"Received: {type(model).__name__} {getattr(model, 'name', model)!r}."
+        )
+    boxes, scores = DecodedBoxes(heads, dtype="float32", name="decoded")(model.output)
+    suppression = NonMaximumSuppression(
+        score_threshold, iou_threshold, max_detections, candidates, dtype="float32", name="suppression"
+    )
+    return keras.Model(model.input, suppression(boxes, scores), name=model.name)
