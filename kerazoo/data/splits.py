@@ -62,6 +62,33 @@ def stratified_sample(labels, count, rng):
     return np.sort(order[np.argsort(turn[order], kind="stable")][:count])
 
 
+def few_of_each(labels, count, *, seed):
+    """Sorted positions of `count` examples of every class; those of a smaller count are among those of a larger.
+
+    Args:
+        labels: integers, (N,).
+        count: examples of each class.
+        seed: of the draw.
+
+    Raises:
+        ValueError: a class with fewer examples.
+
+    Example:
+
+    >>> import numpy as np
+    >>> few_of_each(np.array([0, 0, 0, 1, 1, 1]), 2, seed=0).tolist()
+    [0, 2, 4, 5]
+    """
+    labels = np.asarray(labels)
+    rng, chosen = np.random.default_rng(seed), []
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        if len(members) < count:
+            raise ValueError(f"Every class must have {count} examples. Received: class {label} with {len(members)}.")
+        chosen.append(members[:count])
+    return np.sort(np.concatenate(chosen))
+
+
 def draw_missing(parts, *, seed=0):
     """Draws the splits that a data set comes without from its training images, class by class.
 

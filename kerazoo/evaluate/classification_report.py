@@ -26,13 +26,14 @@ def summary(record):
     return "\n".join(lines)
 
 
-def page(record, evaluation, *, pictures):
+def page(record, evaluation, *, pictures, more=None):
     """The report as a `Report`, ready to be written.
 
     Args:
         record: as in `run.json`.
         evaluation: the `Evaluation` of the test split.
         pictures: function from positions in the test split to uint8 images, (n, H, W, 3).
+        more: function that is given the report when the scores are in it, to add sections of its own.
     """
     dataset, test, training = record["dataset"], record["test"], record["training"]
     classes = dataset["classes"]
@@ -57,6 +58,8 @@ def page(record, evaluation, *, pictures):
             [(name, f"{score:.2%}", note) for name, score, note, _ in scores],
             strong=[i for i, row in enumerate(scores) if row[3]],
         )
+    if more:
+        more(report)
     with report.section("Learning curves", "The weights of the marked epoch were kept; the test split played no part."):
         best = training["best_epoch"] - 1
         report.figures((charts.learning_curves(training["history"], best=best), "loss and accuracy by epoch"))

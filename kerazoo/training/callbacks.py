@@ -71,11 +71,7 @@ class Journal(keras.callbacks.Callback):
         if not path.exists():
             return 0
         known = json.loads(path.read_text(encoding="utf-8"))
-        before, now = known["configuration"], self.configuration
-        changed = [key for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
-        if changed:
-            said = ", ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
-            raise ValueError(f"A run goes on only with the configuration it began with: {said}. Folder: {self.folder}.")
+        refuse_change(known["configuration"], self.configuration, self.folder)
         if known["history"]:
             optimizer = model.optimizer
             optimizer.build(model.trainable_variables)
@@ -142,3 +138,15 @@ class Journal(keras.callbacks.Callback):
             os.replace(beside, self.folder / name)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def refuse_change(before, now, folder):
+    """Refuses to go on with a run under another configuration.
+
+    Raises:
+        ValueError: `now` is not `before`; the message has the differences.
+    """
+    changed = [key for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
+    if changed:
+        said = ", ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
+        raise ValueError(f"A run goes on only with the configuration it began with: {said}. Folder: {folder}.")

@@ -4,6 +4,10 @@ A file is taken from the data folder (`KERAZOO_DATA_DIR`/weights), else from the
 canonical address where it has one; its sha256 always holds.
 """
 
+import re
+
+import h5py
+
 from kerazoo.data.named_files import installed_file, packaged_file
 
 # torchvision's files, the tag "imagenet" of the models of that name.
@@ -65,4 +69,15 @@ def vgg16():
     found = installed_file(facts.pop("package"), facts.pop("inside"), folder=FOLDER, **facts)
     if found is None:
         raise FileNotFoundError(f"VGG16's convolutions are on this machine only with a package: {install}")
+    return found
+
+
+def vgg16_convolutions():
+    """{"block1_conv1": [kernel, bias], ...} of `vgg16`, for pixels centred as Keras's VGG16 takes them."""
+    found = {}
+    with h5py.File(vgg16(), "r") as file:
+        for block in (name for name in file if re.fullmatch(r"block\d", name)):
+            layers = file[block]["layers"]
+            for index, name in enumerate(sorted(name for name in layers if name.startswith("conv2d")), 1):
+                found[f"{block}_conv{index}"] = [layers[name]["vars"][key][()] for key in ("0", "1")]
     return found

@@ -1,0 +1,51 @@
+"""The parts of a run that are done, so that a run of many trainings goes on with the next one."""
+
+import json
+import os
+from pathlib import Path
+
+from kerazoo.training.callbacks import refuse_change
+
+
+class Finished:
+    """Keeps what each part of a run gave in the folder's `journal.json`; a part that is there is not run again.
+
+    Args:
+        folder: the run's.
+        configuration: what makes this run this run, JSON types; a journal with another configuration is refused.
+
+    Raises:
+        ValueError: the folder's journal has another configuration; the message has the differences.
+
+    Example:
+
+    >>> import tempfile
+    >>> from kerazoo.training.finished import Finished
+    >>> folder = tempfile.mkdtemp()
+    >>> Finished(folder, {"seed": 0}).part("scratch", lambda: {"accuracy": 0.5})
+    {'accuracy': 0.5}
+    >>> Finished(folder, {"seed": 0}).part("scratch", None)
+    {'accuracy': 0.5}
+    """
+
+    def __init__(self, folder, configuration):
+        self.path, self.configuration = Path(folder) / "journal.json", json.loads(json.dumps(configuration))
+        self.parts = {}
+        if self.path.exists():
+            known = json.loads(self.path.read_text(encoding="utf-8"))
+            refuse_change(known["configuration"], self.configuration, folder)
+            self.parts = known["parts"]
+
+    def part(self, name, run):
+        """What `run()` gave, JSON types: now, or when the part was run before."""
+        if name not in self.parts:
+            parts = self.parts | {name: run()}
+            text = json.dumps({"configuration": self.configuration, "parts": parts})
+            beside = self.path.with_name(f"writing-{self.path.name}")
+            try:
+                beside.write_text(text, encoding="utf-8")
+                os.replace(beside, self.path)
+            finally:
+                beside.unlink(missing_ok=True)
+            self.parts = json.loads(text)["parts"]
+        return self.parts[name]
