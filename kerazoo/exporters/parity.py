@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 # Largest relative error: float32 rounding in another order of operations; half precision weights
-# (11 bits); 8-bit weights. Full int8 has its own rule below. A SavedModel runs the same kernels, some of them fused:
-# through EfficientNetV2's five hundred layers that alone makes 1.3e-5.
+# (11 bits); 8-bit weights. Full int8 has its own rule below. A SavedModel runs the same kernels, but float32 itself is
+# not finer: after EfficientNetV2's five hundred layers the model's own answers are 5e-6 from those in float64, so that
+# two orders of summation may be twice that apart.
 TOLERANCES = {
     ("saved_model", None): 2e-5,
     ("tflite", None): 1e-4,
