@@ -5,16 +5,19 @@ from importlib.util import find_spec
 # Module -> the extra of kerazoo that brings it.
 EXTRAS = {
     "PIL": "apps",
+    "av": "detection",
     "keras_cv": "cv",
     "keras_hub": "cv",
     "matplotlib": "apps",
     "pandas": "apps",
     "pyarrow": "apps",
+    "pycocotools": "detection",
     "scipy": "style",
     "sklearn": "apps",
     "statsmodels": "apps",
     "tensorboard": "apps",
     "tensorflow_datasets": "apps",
+    "yaml": "detection",
 }
 
 

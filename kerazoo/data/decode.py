@@ -10,11 +10,15 @@ from kerazoo.extras import need
 
 # Pixels of the largest image that is decoded: 64 million, 192 MB as RGB.
 LARGEST = 64_000_000
+ORIENTATION = 0x0112  # EXIF's tag for how the camera was held.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 
 def decode(content, *, size=None):
     """One image file to RGB pixels, uint8, (H, W, 3).
+
+    A photograph is turned upright, as its EXIF orientation says. Grey becomes three equal channels, 16 bits a channel
+    become their upper 8, and what is transparent is shown as its own colour.
 
     Args:
         content: bytes, or a path.
@@ -26,16 +30,21 @@ def decode(content, *, size=None):
         ImportError: without pillow.
     """
     need("PIL")
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     source = io.BytesIO(content) if isinstance(content, bytes) else content
     try:
-        with warnings.catch_warnings(), Image.open(source, formats=("JPEG", "PNG", "BMP", "GIF")) as image:
+        with warnings.catch_warnings(), Image.open(source, formats=("JPEG", "PNG", "BMP", "GIF", "PPM")) as image:
             warnings.simplefilter("ignore")  # Pillow's own bound is checked below, as an error.
             if image.width * image.height > LARGEST:
                 raise ValueError(f"{image.width}x{image.height} pixels; at most {LARGEST} are decoded.")
             if size is not None:
-                image.draft("RGB", (size[1], size[0]))  # JPEG decodes at a half, quarter or eighth much faster.
+                sideways = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+                # JPEG decodes at a half, quarter or eighth much faster.
+                image.draft("RGB", tuple(size) if sideways else (size[1], size[0]))
+            image = ImageOps.exif_transpose(image)
+            if image.mode.startswith("I;16"):  # Pillow would cut at 255.
+                image = Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
             image = image.convert("RGB")
             if size is not None and image.size != (size[1], size[0]):
                 image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)

@@ -21,8 +21,9 @@ def download(url, path, *, sha256, size, progress=None, timeout=30.0):
     Args:
         url: http or https.
         path: where the file belongs; folders are made.
-        sha256: of the whole file, in hexadecimal digits; a file with another one never gets its name.
-        size: bytes of the whole file; more are not taken.
+        sha256: of the whole file, in hexadecimal digits; a file with another one never gets its name. None: the server
+            packs the file anew each time; the caller checks what is in it, and a break starts over.
+        size: bytes of the whole file; more are not taken. Without a `sha256` it may have fewer.
         progress: called with (bytes so far, size); None draws a bar on a terminal.
         timeout: seconds without a byte after which the connection counts as broken.
 
@@ -39,13 +40,15 @@ def download(url, path, *, sha256, size, progress=None, timeout=30.0):
     >>> download(url, Path("labels.gz"), sha256="f7ae...", size=4542)  # doctest: +SKIP
     """
     path = Path(path)
-    if path.is_file() and checksum(path) == sha256:
+    if path.is_file() and (sha256 is None or checksum(path) == sha256):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
+    if sha256 is None:
+        part.unlink(missing_ok=True)
     show = progress or _bar(path.name)
     try:
-        _receive(url, part, size=size, show=show, timeout=timeout)
+        _receive(url, part, size=size, exactly=sha256 is not None, show=show, timeout=timeout)
     except urllib.error.HTTPError as error:
         raise ConnectionError(_offline(url, path, f"the server answered {error.code} {error.reason}")) from error
     except (urllib.error.URLError, TimeoutError, OSError, http.client.HTTPException) as error:
@@ -54,7 +57,7 @@ def download(url, path, *, sha256, size, progress=None, timeout=30.0):
         reason = getattr(error, "reason", None) or error
         raise ConnectionError(_offline(url, path, reason)) from error
     received = checksum(part)
-    if received != sha256:
+    if sha256 is not None and received != sha256:
         part.unlink()
         raise ValueError(f"{url} must have sha256 {sha256}. Received: {received}; the download was deleted.")
     os.replace(part, path)
@@ -67,8 +70,8 @@ def checksum(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _receive(url, part, *, size, show, timeout):
-    """Appends to `part` until it has `size` bytes; starts over where the server cannot go on."""
+def _receive(url, part, *, size, exactly, show, timeout):
+    """Appends to `part` until it has `size` bytes, or the server's all; starts over where the server cannot go on."""
     have = part.stat().st_size if part.exists() else 0
     if have > size:
         part.unlink()
@@ -90,7 +93,7 @@ def _receive(url, part, *, size, show, timeout):
                     raise ValueError(f"{url} must have {size} bytes. Received: more; the download was deleted.")
                 file.write(chunk)
                 show(have, size)
-    if have < size:
+    if exactly and have < size:
         raise ConnectionError(f"the connection broke off after {have} of {size} bytes")
 
 
