@@ -53,3 +53,9 @@ def to_corners(boxes):
     """[centre x, centre y, width, height] -> [left, top, right, bottom]."""
     centre, half = boxes[..., :2], boxes[..., 2:] / 2
     return ops.concatenate([centre - half, centre + half], axis=-1)
+
+
+def clipped(boxes, image_shape):
+    """The part of each box that is inside an image of (H, W) pixels, (..., 4) -> (..., 4)."""
+    height, width = image_shape
+    return ops.clip(boxes, 0.0, [width, height, width, height])

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerazoo.layers.boxes import clipped
+
 
 @keras.saving.register_keras_serializable(package="kerazoo")
 class GridHeads(keras.layers.Layer):
@@ -61,7 +63,8 @@ class GridHeads(keras.layers.Layer):
 
     def decode(self, raw):
         """What `call` answers -> boxes in pixels, (B, points, 4), and scores, (B, points, classes)."""
-        return boxes_of(raw["boxes"], **self.geometry()), ops.sigmoid(raw["classes"])
+        boxes = clipped(boxes_of(raw["boxes"], **self.geometry()), self.image_shape)
+        return boxes, ops.sigmoid(raw["classes"])
 
     def get_config(self):
         return super().get_config() | {"image_shape": self.image_shape, "strides": self.strides}

@@ -6,6 +6,7 @@ from keras import ops
 from kerazoo.layers.grid_heads import boxes_of
 from kerazoo.losses.ciou import complete_iou
 from kerazoo.losses.distribution_focal import DistributionFocal
+from kerazoo.losses.focal import sigmoid_entropy
 from kerazoo.losses.task_alignment import align
 
 
@@ -62,11 +63,10 @@ class TaskAligned(keras.losses.Loss):
         weights = ops.sum(scores, axis=-1)
         # The mean over the batch follows: the examples' losses must sum to the batch's.
         shared = ops.cast(ops.shape(weights)[0], weights.dtype) / ops.maximum(ops.sum(weights), 1.0)
-        entropy = ops.relu(logits) - logits * scores + ops.softplus(-ops.abs(logits))
         away = 1.0 - complete_iou(boxes, predicted)
-        parts = self.classes * ops.sum(entropy, axis=(1, 2)) + self.box * ops.sum(away * weights, axis=1)
         spread = ops.mean(self._distribution_losses(boxes, y_pred), axis=-1)
-        return shared * (parts + self.distribution * ops.sum(spread * weights, axis=1))
+        boxes_off = ops.sum((self.box * away + self.distribution * spread) * weights, axis=1)
+        return shared * (self.classes * ops.sum(sigmoid_entropy(scores, logits), axis=(1, 2)) + boxes_off)
 
     def _distribution_losses(self, boxes, y_pred):
         """(B, N, 4): of each distance, in cells, to the sides of a point's box."""

@@ -46,7 +46,7 @@ def sample_of(*, input_shape, num_classes, objects=2):
         colours = np.random.default_rng(0).uniform(100, 255, (num_classes, 3))
         for image, rows, labels in zip(images, boxes, classes):
             for index in range(rng.integers(1, objects + 1)):
-                w, h = (round(side * rng.uniform(0.3, 0.6)) for side in (width, height))
+                w, h = (round(side * rng.uniform(0.3, 0.95)) for side in (width, height))
                 x, y = rng.integers(0, width - w), rng.integers(0, height - h)
                 rows[index], labels[index] = (x, y, x + w, y + h), rng.integers(0, num_classes)
                 image[y : y + h, x : x + w] = colours[labels[index]] + rng.uniform(-20, 20, (h, w, 3))

@@ -33,7 +33,7 @@ VARIANTS = {
     "yolov8_l": {"depth": 1.0, "width": 1.0, "widest": 512, "params": 43_691_504},
     "yolov8_x": {"depth": 1.0, "width": 1.25, "widest": 512, "params": 68_229_632},
 }
-SMOKE = {"depth": 1 / 3, "width": 0.125, "widest": 256, "bins": 8, "input_shape": (64, 64, 3), "num_classes": 3}
+SMOKE = {"depth": 1 / 3, "width": 0.125, "widest": 256, "bins": 3, "input_shape": (64, 64, 3), "num_classes": 3}
 STRIDES = (8, 16, 32)
 STAGES = ((128, 3), (256, 6), (512, 6), (1024, 3))  # Filters and bottlenecks, before width and depth.
 EXPECTED_OBJECTS = 5
