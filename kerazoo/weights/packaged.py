@@ -28,6 +28,24 @@ VGG16 = {
     "sha256": "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
     "install": 'pip install "kerazoo[style]"',
 }
+# mtcnn 1.0.0 (MIT): the networks of MTCNN's authors, trained on WIDER FACE and CelebA. The layers as the arrays follow.
+MTCNN = {
+    "mtcnn_pnet": {
+        "inside": "assets/weights/pnet.lz4",
+        "sha256": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
+        "layers": "conv1 slope1 conv2 slope2 conv3 slope3 box classes",
+    },
+    "mtcnn_rnet": {
+        "inside": "assets/weights/rnet.lz4",
+        "sha256": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
+        "layers": "conv1 slope1 conv2 slope2 conv3 slope3 dense dense_slope box classes",
+    },
+    "mtcnn_onet": {
+        "inside": "assets/weights/onet.lz4",
+        "sha256": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
+        "layers": "conv1 slope1 conv2 slope2 conv3 slope3 conv4 slope4 dense dense_slope box landmarks classes",
+    },
+}
 FOLDER = "weights"  # in the data folder
 
 
@@ -81,3 +99,23 @@ def vgg16_convolutions():
             for index, name in enumerate(sorted(name for name in layers if name.startswith("conv2d")), 1):
                 found[f"{block}_conv{index}"] = [layers[name]["vars"][key][()] for key in ("0", "1")]
     return found
+
+
+def mtcnn(name):
+    """`(path, layers)`: a network's file in the package mtcnn 1.0.0, and the layers whose arrays follow in it.
+
+    Args:
+        name: a key of `MTCNN`.
+
+    Raises:
+        FileNotFoundError: the package is not installed; the message has the line that installs it.
+        ValueError: the file in the data folder is not what it should be.
+    """
+    facts = MTCNN[name]
+    found = installed_file("mtcnn", facts["inside"], folder=FOLDER, sha256=facts["sha256"])
+    if found is None:
+        raise FileNotFoundError(
+            "MTCNN's weights are on this machine only with a package: pip install --no-deps mtcnn==1.0.0 "
+            f"(or put its {facts['inside']} into {FOLDER}/ of the folder that KERAZOO_DATA_DIR names)"
+        )
+    return found, facts["layers"].split()

@@ -26,6 +26,8 @@ def source(entry, wanted):
         facts = entry.weights[wanted]
         if "from" in facts:
             return FromBuilder(facts.get("preset", wanted))
+        if "arrays" in facts:
+            return FromArrays(*packaged.mtcnn(facts["arrays"]))
         if "packaged" in facts:
             return FromTorch(entry, packaged.torch_file(facts["packaged"]))
         return FromFile(FOLDER / facts["file"], preset=facts.get("arguments", {}), sha256=facts["sha256"])
@@ -90,9 +92,29 @@ class FromTorch(Fresh):
     def __init__(self, entry, path):
         from kerazoo.weights.torch import family
 
-        self.path, self.names, self.tensors = path, family(entry).names, torch_files.read_tensors(path)
+        module = family(entry)
+        self.path, self.names, self.tensors = path, module.names, torch_files.read_tensors(path)
+        if hasattr(module, "translated"):  # The family's tensors come under several libraries' names.
+            self.tensors = module.translated(self.tensors)
 
     def load_into(self, model):
         from kerazoo.weights.torch import load_tensors
 
         load_tensors(model, self.tensors, self.names, path=self.path)
+
+
+class FromArrays(Fresh):
+    """A list of arrays, and the layers they belong to one after the other."""
+
+    def __init__(self, path, layers):
+        from kerazoo.weights.joblib_arrays import read_arrays
+
+        self.path, self.layers, self.arrays = path, layers, read_arrays(path)
+
+    def load_into(self, model):
+        variables = [variable for name in self.layers for variable in model.get_layer(name).weights]
+        wanted, received = ([tuple(item.shape) for item in side] for side in (variables, self.arrays))
+        if wanted != received:
+            raise ValueError(f"{self.path} does not fit {model.name!r}: {received} in place of {wanted}.")
+        for variable, array in zip(variables, self.arrays):
+            variable.assign(array)

@@ -4,16 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerazoo.losses.as_given import AsGiven
 from kerazoo.models.timeseries.forecaster import check_sizes
 
 INITIAL_ROWS = 4096  # Rows that what is set from data before the training is taken from, at most.
-
-
-class _AsGiven(keras.losses.Loss):
-    """Reduces losses that are computed already; under a distribution strategy it scales them, as every Keras loss."""
-
-    def call(self, y_true, y_pred):
-        return y_pred
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -30,7 +24,7 @@ class Detector(keras.Model):
 
     def __init__(self, inputs, outputs, name=None, **options):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **options)
-        self._as_given = _AsGiven(name="as_given")
+        self._as_given = AsGiven(name="as_given")
 
     def example_losses(self, x, y, y_pred, training):
         """The loss of each example, (B,)."""
