@@ -10,7 +10,7 @@ import kerazoo
 from kerazoo.layers.aligned_upsampling import AlignedUpsampling2D
 from kerazoo.weights import torch as from_torch
 
-SEGMENTERS = kerazoo.list_models("*resnet*", task="semantic_segmentation")
+SEGMENTERS = [*kerazoo.list_models("*resnet*", task="semantic_segmentation"), "deeplabv3plus_mobilenet_v2"]
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 SIDE = {"input_shape": (64, 96, 3), "num_classes": 5}
 
@@ -47,7 +47,7 @@ def loaded(model, net, name):
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_answers_as_segmentation_models_pytorch(smp, torch_references, name):
     kind = smp.Unet if name.startswith("unet") else smp.DeepLabV3Plus
-    net = torch_references.randomized(kind(name.rpartition("_")[2], encoder_weights=None, classes=5))
+    net = torch_references.randomized(kind(name.partition("_")[2], encoder_weights=None, classes=5))
     images, answers = wanted(torch_references, net)
     model = loaded(kerazoo.build(name, **SIDE), net, name)
     received = keras.ops.convert_to_numpy(model(images))
@@ -67,6 +67,34 @@ def test_segformer_answers_as_segmentation_models_pytorch(smp, torch_references,
     np.testing.assert_allclose(received, answers, atol=1e-4 * np.abs(answers).max())
 
 
+def test_segformer_takes_the_names_of_transformers(torch_references, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.SegformerConfig(num_labels=5)  # b0's sizes are its defaults.
+    net = torch_references.randomized(transformers.SegformerForSemanticSegmentation(config))
+    torch_references.torch.save(net.state_dict(), tmp_path / "b0.pth")
+    images, answers = wanted(torch_references, lambda x: net(x).logits)
+    model = kerazoo.weights.from_torch("segformer_b0", tmp_path / "b0.pth", **SIDE)
+    received = keras.Model(model.input, model.get_layer("classes").output)(images)
+    assert np.ptp(answers) > 0.1
+    np.testing.assert_allclose(received, answers, atol=1e-4 * np.abs(answers).max())
+
+
+def test_names_of_transformers_are_translated_whole_or_refused():
+    from kerazoo.weights.torch_names.segformer import translated
+
+    query, key, value = np.zeros((2, 2)), np.ones((2, 2)), 2 * np.ones((2, 2))
+    place = "segformer.encoder.block.1.0.attention.self"
+    given = {f"{place}.{name}.weight": tensor for name, tensor in (("query", query), ("value", value), ("key", key))}
+    given |= {"decode_head.linear_c.0.proj.bias": query, "segformer.encoder.new.weight": key}
+    received = translated(given)
+    assert set(received) == {
+        *("encoder.block2.0.attn.q.weight", "encoder.block2.0.attn.kv.weight"),
+        *("decoder.mlp_stage.3.linear.bias", "segformer.encoder.new.weight"),
+    }
+    np.testing.assert_array_equal(received["encoder.block2.0.attn.kv.weight"], np.concatenate([key, value]))
+    assert translated({"encoder.norm1.weight": key}) == {"encoder.norm1.weight": key}
+
+
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_unet_is_the_papers(torch_references, padding):
     net = torch_references.randomized(torch_references.UNet(8, 2, 3, classes=5, padding=padding))
@@ -83,6 +111,69 @@ def test_unet_is_the_papers(torch_references, padding):
     received = keras.ops.convert_to_numpy(model(images))
     assert received.shape == answers.shape == ((2, 64, 96, 5) if padding == "same" else (2, 24, 56, 5))
     np.testing.assert_allclose(received, answers, atol=1e-4 * np.abs(answers).max())
+
+
+def test_fast_scnn_is_the_papers():
+    """The table's sizes and channels, and Tramac's count of parameters; random weights move with their images."""
+    model = kerazoo.build("fast_scnn", input_shape=(128, 192, 3))
+    sizes = {"stem1": (64, 96, 32), "stem2_pointwise": (32, 48, 48), "stem3_pointwise": (16, 24, 64)}
+    sizes |= {"block3_add": (8, 12, 64), "block6_add": (4, 6, 96), "block9_add": (4, 6, 128), "pyramid": (4, 6, 128)}
+    sizes |= {"fusion": (16, 24, 128), "classes": (16, 24, 19), "logits": (128, 192, 19)}
+    layers = {layer.name: layer for layer in model.layers}
+    for name, size in sizes.items():
+        assert layers.get(f"{name}_relu", layers.get(name)).output.shape[1:] == size, name
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == 1_138_051
+    assert model.get_layer("context_depthwise_conv").dilation_rate == (4, 4)
+    images = np.random.default_rng(0).uniform(0, 255, (2, 128, 192, 3)).astype("float32")
+    answers = keras.ops.convert_to_numpy(model(images))
+    assert np.abs(answers[0] - answers[1]).max() > 1e-4
+
+
+def test_adaptive_pooling_is_torchs(torch_references):
+    from kerazoo.layers.adaptive_pooling import AdaptivePooling2D
+
+    maps = np.random.default_rng(0).normal(size=(2, 5, 8, 3)).astype("float32")
+    for count in (1, 2, 3, 6):  # Six bins of five rows repeat some.
+        pooled = torch_references.functional.adaptive_avg_pool2d(
+            torch_references.torch.from_numpy(maps.transpose(0, 3, 1, 2).copy()), count
+        )
+        received = keras.ops.convert_to_numpy(AdaptivePooling2D(count)(maps))
+        np.testing.assert_allclose(received, pooled.numpy().transpose(0, 2, 3, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(7, 11), (2, 3), (5, 8)])
+def test_resizing_is_torchs_with_aligned_corners(torch_references, size):
+    from kerazoo.layers.aligned_upsampling import AlignedResizing2D
+
+    maps = np.random.default_rng(0).normal(size=(2, 5, 8, 3)).astype("float32")
+    resized = torch_references.functional.interpolate(
+        torch_references.torch.from_numpy(maps.transpose(0, 3, 1, 2).copy()), size, mode="bilinear", align_corners=True
+    )
+    received = keras.ops.convert_to_numpy(AlignedResizing2D(size)(maps))
+    np.testing.assert_allclose(received, resized.numpy().transpose(0, 2, 3, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name, classifier, count",
+    [("deeplabv3plus_mobilenet_v2", "mobilenet_v2", 104), ("deeplabv3plus_resnet18", "resnet18", 40)],
+)
+def test_a_backbone_starts_from_a_classifier(name, classifier, count):
+    from kerazoo.weights.backbones import backbone_name, start_from
+
+    assert backbone_name(name, ["mobilenet_v2", "resnet18"]) == classifier
+    source, model = kerazoo.build(classifier, seed=1), kerazoo.build(name, seed=2, **SIDE)
+    given = start_from(model, source)
+    assert len(given) == count
+    encoder = [layer.name for layer in model.layers if layer.weights][:count]
+    assert sorted(given) == sorted(encoder) and all(
+        (one == other).all()
+        for layer in given
+        for one, other in zip(model.get_layer(layer).get_weights(), source.get_layer(layer).get_weights())
+    )
+    with pytest.raises(ValueError, match="none in common"):
+        start_from(kerazoo.build("segformer_b0", **SIDE), source)
+    with pytest.raises(ValueError, match="It must be one of: mobilenet_v2"):
+        backbone_name("segformer_b0", ["mobilenet_v2"])
 
 
 @pytest.mark.parametrize("height, width, factor", [(3, 5, 4), (1, 2, 3), (4, 4, 1)])
@@ -114,6 +205,8 @@ SMALL = {
     "unet": {"width": 4, "depth": 2},
     "unet_resnet34": {"width": 4, "depths": (1, 1), "decoder": (4, 4, 4)},
     "deeplabv3plus_resnet50": {"width": 4, "depths": (1, 1, 1, 1), "filters": 8, "low": 4},
+    "deeplabv3plus_mobilenet_v2": {"width": 0.25, "filters": 8, "low": 4},
+    "fast_scnn": {"stem": (4, 4, 8), "stages": ((8, 1, 2), (8, 1, 2), (8, 1, 1)), "filters": 8},
     "segformer_b0": {"widths": (4, 4, 4, 4), "depths": (1, 1, 1, 1), "heads": (1, 1, 1, 1), "decoder": 8},
 }
 

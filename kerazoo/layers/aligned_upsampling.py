@@ -44,18 +44,54 @@ class AlignedUpsampling2D(keras.layers.Layer):
         _, height, width, _ = input_shape
         if height is None or width is None:
             raise ValueError(f"Maps must have a known height and width. Received: {input_shape!r}.")
-        self.rows, self.columns = (weights(size, self.factor * size) for size in (height, width))
+        self.size = self._size(height, width)
+        self.rows, self.columns = weights(height, self.size[0]), weights(width, self.size[1])
+
+    def _size(self, height, width):
+        """(H, W) of the outputs."""
+        return self.factor * height, self.factor * width
 
     def call(self, inputs):
         rows, columns = (ops.cast(matrix, self.compute_dtype) for matrix in (self.rows, self.columns))
         batch, (height, width, channels) = -1, inputs.shape[1:]
         x = ops.matmul(rows, ops.reshape(inputs, (batch, height, width * channels)))
         x = ops.matmul(columns, ops.reshape(x, (batch, width, channels)))  # Each row of each image by itself.
-        return ops.reshape(x, (batch, self.factor * height, self.factor * width, channels))
+        return ops.reshape(x, (batch, *self.size, channels))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
-        return batch, self.factor * height, self.factor * width, channels
+        return batch, *self._size(height, width), channels
 
     def get_config(self):
         return super().get_config() | {"factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class AlignedResizing2D(AlignedUpsampling2D):
+    """Brings maps to a size bilinearly, the corners in place, as `AlignedUpsampling2D` does by a factor.
+
+    Args:
+        size: (H, W) of the outputs. Where it is smaller, pixels between those it takes are left out.
+        **options: of every Keras layer: `name`, `dtype`, `trainable`.
+
+    Shapes: (B, h, w, C) -> (B, H, W, C).
+
+    Example:
+
+    >>> import numpy
+    >>> from kerazoo.layers.aligned_upsampling import AlignedResizing2D
+    >>> AlignedResizing2D((1, 3))(numpy.array([[[[0.0], [3.0]]]], "float32"))[0, 0, :, 0].numpy().tolist()
+    [0.0, 1.5, 3.0]
+    """
+
+    def __init__(self, size, **options):
+        super().__init__(1, **options)
+        self.wanted = tuple(size)
+
+    def _size(self, height, width):
+        return self.wanted
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("factor")
+        return config | {"size": list(self.wanted)}

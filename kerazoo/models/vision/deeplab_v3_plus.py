@@ -46,6 +46,16 @@ def _pyramid(x, filters, rates, dropout):
     return layers.Dropout(dropout, name="pyramid_dropout")(x)
 
 
+def decode(fine, coarse, *, num_classes, filters, low, rates, dropout):
+    """Maps at a quarter and at a sixteenth of the image -> float32 logits, (B, H, W, num_classes)."""
+    x = _pyramid(coarse, filters, rates, dropout)
+    x = AlignedUpsampling2D(4, name="enlarge")(_separable(x, filters, name="context"))
+    x = layers.Concatenate(name="join")([x, conv_bn(fine, low, 1, name="low")])
+    x = _separable(x, filters, name="decoder")
+    x = layers.Conv2D(num_classes, 1, name="classes")(x)
+    return AlignedUpsampling2D(4, dtype="float32", name="logits")(x)
+
+
 @register(
     domain="vision",
     task="semantic_segmentation",
@@ -98,10 +108,6 @@ def deeplab_v3_plus(
     image = keras.Input(input_shape, name="image")
     last = len(depths)
     maps = features(normalize(image, "imagenet"), block=block, depths=depths, width=width, dilated=(last,))
-    x = _pyramid(maps[-1], filters, rates, dropout)
-    x = AlignedUpsampling2D(4, name="enlarge")(_separable(x, filters, name="context"))
-    x = layers.Concatenate(name="join")([x, conv_bn(maps[1], low, 1, name="low")])
-    x = _separable(x, filters, name="decoder")
-    x = layers.Conv2D(num_classes, 1, name="classes")(x)
-    logits = AlignedUpsampling2D(4, dtype="float32", name="logits")(x)
+    sizes = {"num_classes": num_classes, "filters": filters, "low": low, "rates": rates, "dropout": dropout}
+    logits = decode(maps[1], maps[-1], **sizes)
     return compile_segmenter(keras.Model(image, logits, name=name), keras.optimizers.Adam(learning_rate))

@@ -30,12 +30,13 @@ def make_divisible(channels, divisor=8):
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
-def _conv_bn(x, filters, kernel, *, stride=1, depthwise=False, relu=True, name):
+def _conv_bn(x, filters, kernel, *, stride=1, dilation=1, depthwise=False, relu=True, name):
     """(B, H, W, C) -> (B, ceil(H / stride), ceil(W / stride), filters), or C where depthwise."""
     if stride > 1:  # Symmetric, as the weights were trained; "same" is lopsided under a stride.
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     settings = {
         "strides": stride,
+        "dilation_rate": dilation,
         "padding": "valid" if stride > 1 else "same",
         "use_bias": False,
         "name": f"{name}_conv",
@@ -49,16 +50,41 @@ def _conv_bn(x, filters, kernel, *, stride=1, depthwise=False, relu=True, name):
     return layers.ReLU(6.0, name=f"{name}_relu")(x) if relu else x
 
 
-def _inverted_residual(x, filters, *, expansion, stride, name):
+def _inverted_residual(x, filters, *, expansion, stride, dilation=1, name):
     """(B, H, W, C) -> (B, ceil(H / stride), ceil(W / stride), filters)."""
     shortcut, channels = x, x.shape[-1]
     if expansion > 1:
         x = _conv_bn(x, expansion * channels, 1, name=f"{name}_expand")
-    x = _conv_bn(x, None, 3, stride=stride, depthwise=True, name=f"{name}_depthwise")
+    x = _conv_bn(x, None, 3, stride=stride, dilation=dilation, depthwise=True, name=f"{name}_depthwise")
     x = _conv_bn(x, filters, 1, relu=False, name=f"{name}_project")
     if stride == 1 and channels == filters:
         x = layers.Add(name=f"{name}_add")([x, shortcut])
     return x
+
+
+def features(x, *, stages=STAGES, width=1.0, output_stride=32):
+    """Normalised images -> ({stride: the last block's output of that size}, the last 1x1 convolution's output).
+
+    Args:
+        x: (B, H, W, 3).
+        stages: (expansion, filters, blocks, stride of the first block) of each stage.
+        width: multiplies the filters.
+        output_stride: how much smaller than the image maps become at most; where a block would halve them once
+            more, it and all later ones dilate their 3x3 convolutions instead.
+    """
+    x = _conv_bn(x, make_divisible(32 * width), 3, stride=2, name="stem")
+    block, reached, dilation, maps = 0, 2, 1, {}
+    for expansion, filters, blocks, first_stride in stages:
+        for index in range(blocks):
+            block += 1
+            stride = first_stride if index == 0 else 1
+            if reached * stride > output_stride:
+                stride, dilation = 1, dilation * stride
+            reached *= stride
+            sizes = {"expansion": expansion, "stride": stride, "dilation": dilation}
+            x = _inverted_residual(x, make_divisible(filters * width), name=f"block{block}", **sizes)
+            maps[reached] = x
+    return maps, _conv_bn(x, make_divisible(1280 * max(1.0, width)), 1, name="last")
 
 
 @register(
@@ -110,15 +136,7 @@ def mobilenet_v2(
     if width <= 0:
         raise ValueError(f"`width` must be positive. Received: {width!r}.")
     image = keras.Input(input_shape, name="image")
-    x = _conv_bn(normalize(image, "imagenet"), make_divisible(32 * width), 3, stride=2, name="stem")
-    block = 0
-    for expansion, filters, blocks, first_stride in stages:
-        for index in range(blocks):
-            block += 1
-            stride = first_stride if index == 0 else 1
-            filters_out = make_divisible(filters * width)
-            x = _inverted_residual(x, filters_out, expansion=expansion, stride=stride, name=f"block{block}")
-    x = _conv_bn(x, make_divisible(1280 * max(1.0, width)), 1, name="last")
+    _, x = features(normalize(image, "imagenet"), stages=stages, width=width)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)  # float32 under any policy

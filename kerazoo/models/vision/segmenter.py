@@ -2,7 +2,7 @@
 
 import keras
 
-VOID = 255  # The label of pixels that count for nothing, in Pascal VOC, Cityscapes and COCO-Stuff alike.
+from kerazoo.losses.segmentation import VOID
 
 
 def check_sides(input_shape, multiple):

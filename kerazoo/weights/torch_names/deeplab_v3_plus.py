@@ -25,8 +25,12 @@ DEPTHWISE = {
 
 def names(model, received):
     """{Keras layer: torch module} of a `kerazoo.models.vision.deeplab_v3_plus.deeplab_v3_plus`."""
-    table = {layer: f"encoder.{module}" for layer, module in resnet.names(model, received).items()}
-    table["classes"] = "segmentation_head.0"
+    return {layer: f"encoder.{module}" for layer, module in resnet.names(model, received).items()} | decoder_names()
+
+
+def decoder_names():
+    """{Keras layer: torch module} of all that stands on the encoder."""
+    table = {"classes": "segmentation_head.0"}
     for layer, (convolution, norm) in PAIRS.items():
         table |= {f"{layer}_conv": f"decoder.{convolution}", f"{layer}_bn": f"decoder.{norm}"}
     return table | {f"{layer}_depthwise": f"decoder.{module}" for layer, module in DEPTHWISE.items()}

@@ -1,6 +1,11 @@
-"""SegFormer as its authors and segmentation-models-pytorch name it: encoder.block1.0.attn.q, decoder.mlp_stage.0."""
+"""SegFormer as its authors and segmentation-models-pytorch name it: encoder.block1.0.attn.q, decoder.mlp_stage.0.
+
+transformers' names (segformer.encoder.block.0.0.attention.self.query, decode_head.linear_c.0) are translated first.
+"""
 
 import re
+
+import numpy as np
 
 PLACE = re.compile(r"stage(\d)_(?:block(\d+)_)?(\w+)")
 BLOCK = {
@@ -30,3 +35,65 @@ def names(model, received):
             elif not block and part in STAGE:
                 table[layer.name] = f"encoder.{STAGE[part].format(stage)}"
     return table
+
+
+# transformers' names, in parts -> the authors'; stages count from 0 there and from 1 here.
+TRANSFORMERS = (
+    (r"segformer\.encoder\.patch_embeddings\.(\d)\.proj", "encoder.patch_embed{0}.proj"),
+    (r"segformer\.encoder\.patch_embeddings\.(\d)\.layer_norm", "encoder.patch_embed{0}.norm"),
+    (r"segformer\.encoder\.layer_norm\.(\d)", "encoder.norm{0}"),
+    (r"segformer\.encoder\.block\.(\d)\.(\d+)\.(.+)", "encoder.block{0}.{1}.{2}"),
+)
+TRANSFORMERS_BLOCK = {
+    "layer_norm_1": "norm1",
+    "layer_norm_2": "norm2",
+    "attention.self.query": "attn.q",
+    "attention.self.sr": "attn.sr",
+    "attention.self.layer_norm": "attn.norm",
+    "attention.output.dense": "attn.proj",
+    "mlp.dense1": "mlp.fc1",
+    "mlp.dense2": "mlp.fc2",
+    "mlp.dwconv.dwconv": "mlp.dwconv.dwconv",
+}
+TRANSFORMERS_HEAD = {
+    **{f"decode_head.linear_c.{stage}.proj": f"decoder.mlp_stage.{3 - stage}.linear" for stage in range(4)},
+    "decode_head.linear_fuse": "decoder.fuse_stage.0",
+    "decode_head.batch_norm": "decoder.fuse_stage.1",
+    "decode_head.classifier": "segmentation_head.0",
+}
+
+
+def translated(tensors):
+    """The tensors under the authors' names where they came under transformers'; keys and values become one tensor.
+
+    A name that is unknown stays as it is, and is refused as every tensor that no layer wants.
+    """
+    if not any(name.startswith("segformer.encoder.") for name in tensors):
+        return tensors
+    found = {}
+    for name, tensor in tensors.items():
+        module, _, part = name.rpartition(".")
+        if module.endswith("attention.self.value") and f"{module[: -len('value')]}key.{part}" in tensors:
+            continue  # Taken with its key.
+        if module.endswith("attention.self.key"):
+            both = [tensor, tensors.get(f"{module[: -len('key')]}value.{part}")]
+            module = _author_name(module[: -len("key")] + "query").removesuffix("q") + "kv"
+            tensor = tensor if both[1] is None else np.concatenate(both)
+        else:
+            module = _author_name(module)
+        found[f"{module}.{part}"] = tensor
+    return found
+
+
+def _author_name(module):
+    if module in TRANSFORMERS_HEAD:
+        return TRANSFORMERS_HEAD[module]
+    for pattern, target in TRANSFORMERS:
+        if match := re.fullmatch(pattern, module):
+            stage, *rest = match.groups()
+            if rest and rest[-1] not in TRANSFORMERS_BLOCK:
+                return module
+            if rest:
+                rest[-1] = TRANSFORMERS_BLOCK[rest[-1]]
+            return target.format(int(stage) + 1, *rest)
+    return module
