@@ -89,7 +89,7 @@ def page(record, evaluation, *, pictures, more=None):
             ("training", training["images_per_second"]),
         ]
         report.figures((charts.bars(rows, unit="{:,.0f} images/s", highlight=("training",)), "images a second"))
-    _provenance(report, record)
+    add_provenance(report, record)
     return report
 
 
@@ -186,7 +186,8 @@ def _files(report, record):
         )
 
 
-def _provenance(report, record):
+def add_provenance(report, record):
+    """Where data, settings and versions of a run on images come from, and which files could not be read."""
     dataset = record["dataset"]
     with report.section("Data, settings, versions"):
         rows = [

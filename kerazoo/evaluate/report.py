@@ -38,6 +38,12 @@ tr.strong td { font-weight: 650; }
 .sheet img { width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--soft); border-radius: 8px;
   image-rendering: pixelated; }
 .sheet figcaption { margin-top: 5px; overflow-wrap: anywhere; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 18px 14px; }
+.gallery figure { margin: 0; font-size: 13px; line-height: 1.35; color: var(--muted); }
+.gallery img { width: 100%; border-radius: 8px; display: block; }
+.strips figure { margin: 0 0 14px; font-size: 13px; }
+.strips img { width: 100%; display: block; }
+.strips figcaption { color: var(--muted); margin-top: 4px; overflow-wrap: anywhere; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .note { border-left: 4px solid #ea8a0c; background: #fff8ec; padding: 10px 14px; border-radius: 6px; margin: 0 0 14px; }
 code, pre { font: 13.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
@@ -118,6 +124,22 @@ class Report:
             for address, caption, verdict, right in pictures
         )
         self._parts.append(f'<div class="sheet">{inner}</div>')
+
+    def gallery(self, pictures):
+        """Photographs, some to a row: (data address, caption) each."""
+        self._captioned("gallery", pictures)
+
+    def strips(self, pictures):
+        """Wide pictures, one below the other: (data address, caption) each."""
+        self._captioned("strips", pictures)
+
+    def _captioned(self, kind, pictures):
+        inner = "".join(
+            f'<figure><img src="{_text(address)}" alt="{_text(caption)}">'
+            f"<figcaption>{_text(caption)}</figcaption></figure>"
+            for address, caption in pictures
+        )
+        self._parts.append(f'<div class="{kind}">{inner}</div>')
 
     def code(self, text):
         """Lines to copy."""
