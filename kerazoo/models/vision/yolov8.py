@@ -79,7 +79,7 @@ def _pyramid_pool(x, filters, name):
 def _head(x, *, hidden, outputs, bias, name):
     """(B, H, W, C) -> logits, (B, H, W, outputs), that start at `bias`."""
     for index in (1, 2):
-        x = _conv_bn(x, hidden, 3, name=f"{name}{index}")
+        x = _conv_bn(x, hidden, 3, name=f"{name}_{index}")
     return layers.Conv2D(
         outputs,
         1,
@@ -171,10 +171,10 @@ def yolov8(
     class_filters = class_filters or max(sizes[1], min(num_classes, 100))
     raw = {"boxes": [], "classes": []}
     for level, x in enumerate(maps, start=1):
-        raw["boxes"].append(_head(x, hidden=box_filters, outputs=4 * bins, bias=1.0, name=f"box{level}_"))
+        raw["boxes"].append(_head(x, hidden=box_filters, outputs=4 * bins, bias=1.0, name=f"box{level}"))
         cells = x.shape[1] * x.shape[2]
         bias = math.log(EXPECTED_OBJECTS / num_classes / cells)
-        raw["classes"].append(_head(x, hidden=class_filters, outputs=num_classes, bias=bias, name=f"class{level}_"))
+        raw["classes"].append(_head(x, hidden=class_filters, outputs=num_classes, bias=bias, name=f"class{level}"))
     heads = GridHeads(input_shape[:2], STRIDES, dtype="float32", name="heads")(raw)
     model = ObjectDetector(image, heads, name=name)
     model.compile(optimizer=SelectiveAdamW(learning_rate, weight_decay=0.01, global_clipnorm=10.0), loss=TaskAligned())

@@ -1,4 +1,4 @@
-"""RetinaNet as torchvision names it: backbone.body.conv1, backbone.fpn.inner_blocks.0.0, head.regression_head.bbox_reg."""
+"""RetinaNet as torchvision names it: backbone.body.conv1, backbone.fpn.inner_blocks.0.0, head.regression_head."""
 
 from kerazoo.weights.torch_names import resnet
 
