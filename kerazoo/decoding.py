@@ -4,9 +4,12 @@ import keras
 
 from kerazoo.layers.decoded_boxes import DecodedBoxes
 from kerazoo.layers.non_maximum_suppression import NonMaximumSuppression
+from kerazoo.layers.original_pixels import OriginalPixels
 
 
-def with_boxes(model, *, score_threshold=0.25, iou_threshold=0.5, max_detections=100, candidates=400):
+def with_boxes(
+    model, *, score_threshold=0.25, iou_threshold=0.5, max_detections=100, candidates=400, letterboxed=False
+):
     """A `keras.Model` from images to detections, with the detector's own weights: what is exported and served.
 
     Suppression works class by class inside the graph, in sizes that are fixed, so that SavedModel, TFLite and XLA take
@@ -18,10 +21,12 @@ def with_boxes(model, *, score_threshold=0.25, iou_threshold=0.5, max_detections
         iou_threshold: a box goes if its intersection over union with a better one of its class is larger.
         max_detections: boxes in the answer.
         candidates: the boxes, over all classes, with the highest scores, that suppression looks at.
+        letterboxed: take a second input, "sizes", (B, 2), heights and widths of the images before they were put into
+            the letterbox (`kerazoo.data.boxes.Letterbox`), and answer boxes in their pixels.
 
     Shapes: pixels in [0, 255], (B, H, W, 3) -> {"boxes": (B, max_detections, 4), [left, top, right, bottom] in pixels
-        of that image, "scores": (B, max_detections), "classes": (B, max_detections), int32}, best first; what is left
-        over has boxes and scores of 0 and the class -1.
+        of that image, or of the original, "scores": (B, max_detections), "classes": (B, max_detections), int32}, best
+        first; what is left over has boxes and scores of 0 and the class -1.
 
     Raises:
         ValueError: a model that is no detector, or thresholds and sizes that `NonMaximumSuppression` refuses.
@@ -44,4 +49,9 @@ def with_boxes(model, *, score_threshold=0.25, iou_threshold=0.5, max_detections
     suppression = NonMaximumSuppression(
         score_threshold, iou_threshold, max_detections, candidates, dtype="float32", name="suppression"
     )
-    return keras.Model(model.input, suppression(boxes, scores), name=model.name)
+    found, inputs = suppression(boxes, scores), model.input
+    if letterboxed:
+        sizes = keras.Input((2,), name="sizes", dtype="float32")
+        back = OriginalPixels(heads.image_shape, dtype="float32", name="original_pixels")
+        found, inputs = found | {"boxes": back(found["boxes"], sizes)}, {"image": model.input, "sizes": sizes}
+    return keras.Model(inputs, found, name=model.name)

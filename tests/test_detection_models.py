@@ -5,13 +5,15 @@ import math
 import keras
 import numpy as np
 import pytest
-from detection_loops import iou
+from detection_loops import iou, random_boxes
 
 import kerazoo
+from kerazoo.data.boxes import Letterbox
 from kerazoo.decoding import with_boxes
 from kerazoo.layers.anchor_heads import AnchorHeads
 from kerazoo.layers.grid_heads import GridHeads
 from kerazoo.layers.non_maximum_suppression import NonMaximumSuppression
+from kerazoo.layers.original_pixels import OriginalPixels
 from kerazoo.layers.scaled_unit_norm import ScaledUnitNormalization
 from kerazoo.losses.task_aligned import TaskAligned
 from kerazoo.models.vision.object_detector import sample_of
@@ -97,6 +99,17 @@ def test_suppression_is_exported_with_builtin_operations(trained, tmp_path):
         received = kerazoo.load(tmp_path, engine=engine)({"image": images})
         np.testing.assert_allclose(received["boxes"], with_boxes(model, max_detections=5)(images)["boxes"], atol=0.01)
         assert received["classes"].dtype == np.int32
+
+
+def test_letterboxed_boxes_return_to_their_images():
+    sizes = [(480, 640), (333, 97), (64, 64), (31, 57)]
+    places = [Letterbox(size, (64, 64)) for size in sizes]
+    boxes = random_boxes(np.random.default_rng(0), (4, 20))
+    received = OriginalPixels((64, 64))(boxes, np.array(sizes, "float32"))
+    np.testing.assert_allclose(received, [place.to_image(box) for place, box in zip(places, boxes)], atol=1e-3)
+    finder = with_boxes(kerazoo.build("yolov8_n", **SIDE, **SMALL["yolov8_n"]), max_detections=4, letterboxed=True)
+    found = finder({"image": np.zeros((4, 64, 64, 3), "float32"), "sizes": np.array(sizes, "float32")})
+    assert found["boxes"].shape == (4, 4, 4) and found["classes"].shape == (4, 4)
 
 
 def test_scaled_norm_takes_zeros():
