@@ -4,6 +4,8 @@ Each takes a compiled model as `kerazoo.build` makes it, trains it in place and 
 {"loss", "accuracy", ...}, one for each part of the steps; with `validation` also "val_loss" and "val_accuracy".
 """
 
+import time
+
 import numpy as np
 
 
@@ -16,8 +18,10 @@ def train_head(model, images, recipe, *, validation=None):
     body, head = split_head(model)
     steps, size = recipe["head_steps"], model.input_shape[1:3]
     features, labels = _features(body, images, recipe, size=size)
+    # Adam moves every weight by the rate: what that moves a logit by is the same for features of any size and number.
+    rate = recipe["head_rate"] / float(np.abs(features).reshape(len(features), -1).sum(axis=1).mean())
     head.compile(
-        optimizer=SelectiveAdamW(OneCycle(recipe["head_rate"], steps=steps), weight_decay=recipe["weight_decay"]),
+        optimizer=SelectiveAdamW(OneCycle(rate, steps=steps), weight_decay=recipe["weight_decay"]),
         loss=model.loss,
         metrics=["accuracy"],
         jit_compile=False,
@@ -102,15 +106,40 @@ def _fit(model, images, recipe, *, steps, seed, validation):
         augment=recipe["augment"],
         seed=recipe["seed"] * 100 + seed,
     )
+    clock = _clock()
     fitted = model.fit(
         data.repeat(),
         epochs=parts,
         steps_per_epoch=steps // parts,
         validation_data=None if validation is None else batches(validation, size=size, batch_size=50),
+        callbacks=[clock],
         verbose=0,
         shuffle=False,
     )
-    return [{key: values[part] for key, values in fitted.history.items()} for part in range(parts)]
+    speeds = [steps // parts * min(batch_size, len(images)) / seconds for seconds in clock.seconds]
+    return [
+        {key: values[part] for key, values in fitted.history.items()} | {"images_per_second": speeds[part]}
+        for part in range(parts)
+    ]
+
+
+def _clock():
+    """A callback whose `seconds` are those of each part's training steps, without its validation."""
+    import keras
+
+    class Clock(keras.callbacks.Callback):
+        seconds = ()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.began = time.perf_counter()
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.ended = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.seconds = (*self.seconds, self.ended - self.began)
+
+    return Clock()
 
 
 def _features(body, images, recipe, *, size):

@@ -1,5 +1,8 @@
 """Style: networks equal to their references, the perceptual loss, the optimised image, the application."""
 
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest

@@ -116,20 +116,16 @@ def fitted(picture, height, width):
     return crop(np.asarray(Image.fromarray(picture).resize(size[::-1], Image.Resampling.LANCZOS)), height, width)
 
 
-def perceptual(arguments, style, size):
-    """The loss that asks VGG, for pictures of this (H, W)."""
+def perceptual(arguments, style, size, *, weighted=True):
+    """The loss that asks VGG, for pictures of this (H, W); `weighted` as the method's recipe says."""
     from kerazoo.losses.perceptual import Perceptual
     from kerazoo.models.generative.vgg_features import vgg_features
 
     pooling = "average" if arguments.method == "gatys" else "max"
     features = vgg_features([CONTENT, *STYLES], weights=arguments.vgg, input_shape=(*size, 3), pooling=pooling)
-    return Perceptual(
-        features,
-        fitted(style, *size)[None],
-        content=CONTENT,
-        content_weight=arguments.content_weight,
-        variation_weight=arguments.variation_weight,
-    )
+    names = ("content_weight", "variation_weight")
+    weights = {name: getattr(arguments, name) for name in names} if weighted else {}
+    return Perceptual(features, fitted(style, *size)[None], content=CONTENT, **weights)
 
 
 def optimise(arguments, content, style):
@@ -178,7 +174,6 @@ def train(arguments, style, folder):
     options = {"size": window, "batch_size": arguments.batch_size}
     if arguments.method == "johnson":
         model.compile(optimizer, perceptual(arguments, style, (window, window)), jit_compile=False)
-        data = None
     else:
         network = "vgg19" if arguments.vgg == "imagenet" else "vgg16"
         load_convolutions(model, network=network, weights=arguments.vgg, prefix="encoder_")
@@ -281,11 +276,8 @@ def _run(arguments, start):
 
 def judge(arguments, pictures, style):
     """{name: {"content", "style", "variation"}}: what VGG sees in each picture; 0 is as it should be, 1 is nothing."""
-    content, size = pictures["before"], pictures["before"].shape[:2]
-    recipe = RECIPES["gatys"]
-    for name in ("content_weight", "variation_weight"):  # They do not count here.
-        running.fill_in(arguments, {name: recipe[name]})
-    loss = perceptual(arguments, style, size)
+    content = pictures["before"]
+    loss = perceptual(arguments, style, content.shape[:2], weighted=False)
     as_batch = {name: picture[None].astype("float32") for name, picture in pictures.items()}
     return {
         name: {term: float(value[0]) for term, value in loss.terms(content[None].astype("float32"), image).items()}

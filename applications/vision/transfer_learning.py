@@ -29,7 +29,7 @@ WAYS = ("fine-tuned", "head only", "from scratch")
 # What of the recipe no option changes: found on validation images, see docs/transfer_and_style.md.
 RECIPE = {
     "head_steps": 300,
-    "head_rate": 1e-3,
+    "head_rate": 1.0,  # What a step moves a logit by, at most.
     "views": 4,
     "weight_decay": 0.05,
     "scratch_rate": 1e-3,
@@ -56,19 +56,19 @@ def parse_args(argv):
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="mobilenet_v2", help="a classifier with pretrained weights")
     training.add_argument("--weights", default="imagenet", help="a tag from `kerazoo info MODEL`, or a file")
-    training.add_argument("--stages", type=int, default=3, help="groups of layers that are unfrozen one after another")
-    training.add_argument("--steps", type=int, default=60, help="of each stage")
-    training.add_argument("--learning-rate", type=float, default=1e-3, help="the peak of the head's, in each stage")
+    training.add_argument("--stages", type=int, default=2, help="groups of layers that are unfrozen one after another")
+    training.add_argument("--steps", type=int, default=50, help="of each stage")
+    training.add_argument("--learning-rate", type=float, default=3e-4, help="the peak of the head's, in each stage")
     decay = "factor of the learning rate from each group to the one below"
-    training.add_argument("--layer-decay", type=float, default=0.5, help=decay)
-    training.add_argument("--scratch-steps", type=int, default=400, help="of the same network from scratch")
+    training.add_argument("--layer-decay", type=float, default=0.3, help=decay)
+    training.add_argument("--scratch-steps", type=int, default=500, help="of the same network from scratch")
     training.add_argument("--batch-size", type=int, default=32)
     precisions = ("float32", "mixed_bfloat16", "mixed_float16")
     training.add_argument("--precision", choices=precisions, default="float32")
     training.add_argument("--seed", type=int, default=0)
     curve = parser.add_argument_group("learning curve")
     curve.add_argument("--curve", default="5,10,20,50,100", help='images of each class at its points, or "none"')
-    curve.add_argument("--repeats", type=int, default=3, help="seeds of each point; from scratch has one")
+    curve.add_argument("--repeats", type=int, default=2, help="seeds of each point; from scratch has one")
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
@@ -230,6 +230,7 @@ def _run(arguments, start):
     options = {"size": arguments.size, "batch_size": arguments.batch_size, "training": True}
     speed = throughput(batches(few, augment=arguments.augment, **options), seconds=1.0)
     best = own["fine-tuned"]
+    speeds = [part["images_per_second"] for part in best["history"] if "images_per_second" in part]
     drawn = f"{arguments.shots} of each class, seed {arguments.seed}, out of {len(data.train):,} training images"
     record = {
         "task": TASK,
@@ -241,7 +242,7 @@ def _run(arguments, start):
             "epochs_run": len(best["history"]),
             "best_epoch": len(best["history"]),
             "minutes": best["seconds"] / 60,
-            "images_per_second": arguments.stages * arguments.steps * arguments.batch_size / best["seconds"],
+            "images_per_second": float(np.median(speeds)),
             "pipeline_images_per_second": speed,
             "history": best["history"],
         },

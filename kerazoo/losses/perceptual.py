@@ -76,16 +76,17 @@ class Perceptual(keras.losses.Loss):
                 f"`content` must be one of several outputs of `features`. Received: {content!r} of "
                 f"{sorted(features.output)}."
             )
-        self.features, self.content = features, content
+        self.content = content
+        # In a closure: Keras would save the network with the weights of every model that is compiled with this loss.
+        self.see = lambda images: features(images, training=False)
         self.weights = {"content": content_weight, "style": style_weight, "variation": variation_weight}
-        seen = features(ops.convert_to_tensor(style, "float32"), training=False)
+        seen = self.see(ops.convert_to_tensor(style, "float32"))
         self.style = {layer: gram_matrix(maps) for layer, maps in seen.items() if layer != content}
 
     def terms(self, content_images, images):
         """{"content", "style", "variation"}: each term of each image, (B,), before it is weighted."""
         images = ops.cast(images, "float32")
-        seen = self.features(images, training=False)
-        wanted = ops.stop_gradient(self.features(content_images, training=False)[self.content])
+        seen, wanted = self.see(images), ops.stop_gradient(self.see(content_images)[self.content])
         style = [_distance(gram_matrix(seen[layer]), gram) for layer, gram in self.style.items()]
         return {
             "content": _distance(seen[self.content], wanted),
