@@ -20,7 +20,7 @@ def learning_curves(history, *, best=None, metric="accuracy", title="Accuracy"):
         metric: its name in `history`.
         title: its name on the picture.
     """
-    shown = [("loss", "Loss")] + [(metric, title)] * (metric in history[0])
+    shown = [("loss", "Loss")] + [(metric, title)] * (metric in history[0] or f"val_{metric}" in history[0])
     figure, axes = figure_and_axes(4.8 * len(shown), 3.3, columns=len(shown))
     axes = np.atleast_1d(axes)
     epochs = np.arange(1, len(history) + 1)
@@ -258,6 +258,23 @@ def picture(pixels, *, side=112):
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def photograph(pixels, *, side=480):
+    """A photograph as JPEG text, its longer side reduced to `side` pixels where it is longer.
+
+    Args:
+        pixels: uint8, (H, W, 3).
+        side: pixels.
+    """
+    need("PIL")
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def shorten(text, length):

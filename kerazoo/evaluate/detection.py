@@ -280,6 +280,17 @@ def assign(found, annotations, position, *, scores, threshold=0.5):
     return pairs, missed, false
 
 
+def same_boxes(first, second, *, threshold=0.99):
+    """Share of all boxes that have a partner of their class in the other's answer, overlapping by `threshold`."""
+    pairs = boxes = 0
+    for one, other in zip(first, second):
+        boxes += len(one["boxes"]) + len(other["boxes"])
+        overlaps = overlap(one["boxes"].astype("float64"), other["boxes"].astype("float64"))
+        equal = (overlaps >= threshold) & (one["classes"][:, None] == other["classes"][None])
+        pairs += int(equal.any(axis=1).sum() + equal.any(axis=0).sum())
+    return pairs / boxes if boxes else 1.0
+
+
 def best_threshold(evaluation):
     """`(score, f1)`: the score from which on boxes of all classes together have the best F1, at an overlap of .5."""
     scores = np.concatenate([m.scores[m.counted[0]] for m in evaluation.matches])

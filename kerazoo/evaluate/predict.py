@@ -31,7 +31,7 @@ def compiled(model):
 
     def call(inputs):
         tensors = keras.tree.map_structure(lambda array: tf.constant(array, "float32"), inputs)
-        return keras.ops.convert_to_numpy(run(tensors))
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, run(tensors))
 
     return call
 

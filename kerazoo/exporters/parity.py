@@ -25,6 +25,10 @@ TOLERANCES = {
 AGREEMENT = 0.9
 # Answers whose scores the model itself holds within this share of its largest score count as equal.
 TIE = 0.02
+# Outputs that are boxes by falling score, as `kerazoo.decoding.with_boxes` gives them; rounding swaps near ties.
+DETECTIONS = {"boxes", "scores", "classes"}
+# Share of the boxes that must be the model's: suppression decides between nearly equal ones by their last digits.
+SAME_BOXES = 0.98
 # Below this, an output is compared absolutely: it is zero but for rounding.
 TINY = 1e-6
 
@@ -49,6 +53,8 @@ def compare(received, reference, *, kind, classifier):
     """
     if set(received) != set(reference):
         return Parity(np.inf, None, f"the outputs are {sorted(received)} in place of {sorted(reference)}")
+    if set(reference) == DETECTIONS:
+        return _compare_detections(received, reference, kind)
     errors, agreements = {}, []
     for name, wanted in reference.items():
         got = received[name]
@@ -69,6 +75,37 @@ def compare(received, reference, *, kind, classifier):
     return Parity(
         error, agreed, f"output {worst!r} has a relative error of {error:.2e} (at most {tolerance:.0e}){also}"
     )
+
+
+def _compare_detections(received, reference, kind):
+    """Boxes go with the nearest one of their class in the same image, whatever their order."""
+    if any(not np.isfinite(value).all() for value in received.values()):
+        return Parity(np.inf, None, "an output is not finite")
+    errors = []
+    for first, second in ((received, reference), (reference, received)):
+        for image in range(len(first["classes"])):
+            one, other = (
+                np.concatenate(
+                    [
+                        side["boxes"][image] / max(np.abs(reference["boxes"]).max(), TINY),
+                        side["scores"][image][:, None] / max(np.abs(reference["scores"]).max(), TINY),
+                        # Those of another class are far away.
+                        10.0 * side["classes"][image][:, None],
+                    ],
+                    axis=1,
+                )[side["classes"][image] >= 0]
+                for side in (first, second)
+            )
+            distances = np.abs(one[:, None] - other[None]).max(axis=-1)
+            errors += distances.min(axis=1, initial=10.0).tolist()
+    errors, wanted = np.array(errors), AGREEMENT if kind[1] in ("dynamic", "int8") else SAME_BOXES
+    same = errors <= TOLERANCES[kind]
+    share = float(same.mean()) if len(errors) else 1.0
+    error = float(errors[same].max(initial=0.0))
+    if share >= wanted:
+        return Parity(error, share, None)
+    words = f"{share:.1%} of the boxes, by class, place and score, are the model's (at least {wanted:.0%})"
+    return Parity(float(errors.max()), share, words)
 
 
 def relative_error(received, wanted):
