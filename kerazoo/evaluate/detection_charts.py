@@ -17,7 +17,7 @@ def precision_recall(matches, classes):
         matches: a `kerazoo.evaluate.detection.Matches` for each class.
         classes: their names; the ten with most objects are drawn.
     """
-    figure, axis = charts.figure_and_axes(5.6, 4.2)
+    figure, axis = charts.figure_and_axes(5.2, 4.2)
     chosen = sorted(range(len(classes)), key=lambda i: -matches[i].objects)[:10]
     for row, number in enumerate(sorted(chosen)):
         _, precision, recall = matches[number].curve()
