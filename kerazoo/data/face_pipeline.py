@@ -46,27 +46,16 @@ def face_batches(faces, *, batch_size, repeats=1, stretches=(1.0,), seed=0):
     pixels, labels = tf.constant(faces.pixels), tf.constant(faces.labels)
     factors = tf.constant(stretches, "float32")
 
-    def prepare(number, index):
+    def prepare(index):
         image, kind = index % count, index // count % len(stretches)
         identities = tf.gather(labels, image) + tf.cast(kind, "int32") * len(faces.people)
-        changed = change(tf.gather(pixels, image), tf.gather(factors, kind), seed=tf.stack([number, seed]))
+        # Every epoch deals other batches: their members seed the changes, in whatever order they are made.
+        members = tf.reduce_sum(index * tf.range(1, batch_size + 1, dtype="int64"))
+        changed = change(tf.gather(pixels, image), tf.gather(factors, kind), seed=tf.stack([members, seed]))
         return changed, identities
 
     order = tf.data.Dataset.range(total).shuffle(total, seed=seed).batch(batch_size, drop_remainder=True)
-    # The number of the batch counts on through the epochs, so that none is changed as another was.
-    numbered = tf.data.Dataset.zip(_Numbers(total // batch_size).dataset(), order)
-    return numbered.map(prepare, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-
-
-class _Numbers:
-    """Counts batches from one epoch to the next."""
-
-    def __init__(self, batches):
-        self.batches, self.epoch = batches, tf.Variable(0, dtype="int64", trainable=False)
-
-    def dataset(self):
-        start = tf.data.Dataset.range(1).map(lambda _: self.epoch.assign_add(1) * self.batches)
-        return start.flat_map(lambda first: tf.data.Dataset.range(self.batches).map(lambda step: first + step))
+    return order.map(prepare, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def change(pixels, stretch, *, seed):
