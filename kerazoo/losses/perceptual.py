@@ -56,6 +56,17 @@ class Perceptual(keras.losses.Loss):
 
     Raises:
         ValueError: a `content` that is no output of `features`, or no other output.
+
+    Example:
+
+    >>> import numpy
+    >>> from kerazoo.losses.perceptual import Perceptual
+    >>> from kerazoo.models.generative.vgg_features import vgg_features
+    >>> features = vgg_features(["block1_conv1", "block2_conv1"], weights=None, input_shape=(16, 16, 3))
+    >>> content, style = numpy.full((2, 1, 16, 16, 3), [[[[[50.0]]]], [[[[200.0]]]]], "float32")
+    >>> loss = Perceptual(features, style, content="block2_conv1")
+    >>> {name: float(term[0]) for name, term in loss.terms(content, content).items() if name != "style"}
+    {'content': 0.0, 'variation': 0.0}
     """
 
     def __init__(
