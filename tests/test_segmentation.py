@@ -31,6 +31,13 @@ def smp(torch_references):
     return pytest.importorskip("segmentation_models_pytorch")
 
 
+@pytest.fixture(scope="module")
+def transformers(torch_references):
+    if importlib.util.find_spec("torchvision"):
+        torch_references.torchvision()  # transformers imports it where it is there.
+    return pytest.importorskip("transformers")
+
+
 def wanted(torch_references, net):
     images = np.random.default_rng(0).uniform(0, 255, (2, 64, 96, 3)).astype("float32")
     return images, torch_references.logits(net, images, *IMAGENET).transpose(0, 2, 3, 1)
@@ -67,8 +74,7 @@ def test_segformer_answers_as_segmentation_models_pytorch(smp, torch_references,
     np.testing.assert_allclose(received, answers, atol=1e-4 * np.abs(answers).max())
 
 
-def test_segformer_takes_the_names_of_transformers(torch_references, tmp_path):
-    transformers = pytest.importorskip("transformers")
+def test_segformer_takes_the_names_of_transformers(torch_references, transformers, tmp_path):
     config = transformers.SegformerConfig(num_labels=5)  # b0's sizes are its defaults.
     net = torch_references.randomized(transformers.SegformerForSemanticSegmentation(config))
     torch_references.torch.save(net.state_dict(), tmp_path / "b0.pth")
@@ -86,11 +92,18 @@ def test_names_of_transformers_are_translated_whole_or_refused():
     place = "segformer.encoder.block.1.0.attention.self"
     given = {f"{place}.{name}.weight": tensor for name, tensor in (("query", query), ("value", value), ("key", key))}
     given |= {"decode_head.linear_c.0.proj.bias": query, "segformer.encoder.new.weight": key}
+    given |= {"segformer.encoder.layer_norm.3.bias": query, f"{place}.sr.weight": key}
     received = translated(given)
     assert set(received) == {
-        *("encoder.block2.0.attn.q.weight", "encoder.block2.0.attn.kv.weight"),
-        *("decoder.mlp_stage.3.linear.bias", "segformer.encoder.new.weight"),
+        *("encoder.block2.0.attn.q.weight", "encoder.block2.0.attn.kv.weight", "encoder.block2.0.attn.sr.weight"),
+        *("decoder.mlp_stage.3.linear.bias", "encoder.norm4.bias", "segformer.encoder.new.weight"),
     }
+    newer = "segformer.stages.1.blocks.0.attention"
+    renamed = {f"{newer}.{name}_proj.weight": tensor for name, tensor in (("q", query), ("v", value), ("k", key))}
+    renamed |= {"decode_head.linear_projections.0.proj.bias": query, "segformer.stages.3.layer_norm.bias": query}
+    renamed |= {f"{newer}.sequence_reduction.sequence_reduction.weight": key, "segformer.encoder.new.weight": key}
+    again = translated(renamed)
+    assert set(again) == set(received) and all((again[name] == received[name]).all() for name in received)
     np.testing.assert_array_equal(received["encoder.block2.0.attn.kv.weight"], np.concatenate([key, value]))
     assert translated({"encoder.norm1.weight": key}) == {"encoder.norm1.weight": key}
 

@@ -105,7 +105,7 @@ def test_an_image_without_a_class_has_no_border_of_it():
 def test_losses_are_saved_with_their_model(name, tmp_path):
     image = keras.Input((8, 12, 3))
     model = keras.Model(image, keras.layers.Conv2D(3, 1)(image))
-    model.compile(loss=make(name))
+    model.compile("sgd", loss=make(name))
     model.save(tmp_path / "model.keras")
     labels, logits = batch(3)
     again = keras.saving.load_model(tmp_path / "model.keras").loss

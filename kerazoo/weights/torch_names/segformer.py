@@ -37,6 +37,22 @@ def names(model, received):
     return table
 
 
+# What transformers 5 calls what its files have under the names of transformers 4.
+RENAMED = (
+    (r"^segformer\.stages\.(\d)\.patch_embeddings\.", r"segformer.encoder.patch_embeddings.\1."),
+    (r"^segformer\.stages\.(\d)\.blocks\.", r"segformer.encoder.block.\1."),
+    (r"^segformer\.stages\.(\d)\.layer_norm\.", r"segformer.encoder.layer_norm.\1."),
+    (r"\.attention\.q_proj\.", ".attention.self.query."),
+    (r"\.attention\.k_proj\.", ".attention.self.key."),
+    (r"\.attention\.v_proj\.", ".attention.self.value."),
+    (r"\.attention\.sequence_reduction\.sequence_reduction\.", ".attention.self.sr."),
+    (r"\.attention\.sequence_reduction\.layer_norm\.", ".attention.self.layer_norm."),
+    (r"\.attention\.o_proj\.", ".attention.output.dense."),
+    (r"\.mlp\.fc(\d)\.", r".mlp.dense\1."),
+    (r"\.layernorm_before\.", ".layer_norm_1."),
+    (r"\.layernorm_after\.", ".layer_norm_2."),
+    (r"^decode_head\.linear_projections\.", "decode_head.linear_c."),
+)
 # transformers' names, in parts -> the authors'; stages count from 0 there and from 1 here.
 TRANSFORMERS = (
     (r"segformer\.encoder\.patch_embeddings\.(\d)\.proj", "encoder.patch_embed{0}.proj"),
@@ -68,9 +84,9 @@ def translated(tensors):
 
     A name that is unknown stays as it is, and is refused as every tensor that no layer wants.
     """
-    if not any(name.startswith("segformer.encoder.") for name in tensors):
+    if not any(name.startswith(("segformer.encoder.", "segformer.stages.")) for name in tensors):
         return tensors
-    found = {}
+    tensors, found = {_older(name): tensor for name, tensor in tensors.items()}, {}
     for name, tensor in tensors.items():
         module, _, part = name.rpartition(".")
         if module.endswith("attention.self.value") and f"{module[: -len('value')]}key.{part}" in tensors:
@@ -83,6 +99,12 @@ def translated(tensors):
             module = _author_name(module)
         found[f"{module}.{part}"] = tensor
     return found
+
+
+def _older(name):
+    for pattern, older in RENAMED:
+        name = re.sub(pattern, older, name)
+    return name
 
 
 def _author_name(module):
