@@ -16,7 +16,8 @@ class FaceEmbedder(keras.Model):
     """A model that answers embeddings of length one, and is trained on the identities of its images.
 
     `fit(images, identities)` takes integers below `num_classes`: the loss and the metrics are given the cosines
-    between embeddings and one learnt centre for each identity. Nothing but training needs the centres.
+    between embeddings and one learnt centre for each identity. Nothing but training needs the centres. Keras computes
+    the metrics of a training step after its update: of centres that have just moved towards the embeddings.
 
     Args:
         inputs, outputs, name: as of every functional `keras.Model`.
