@@ -22,7 +22,7 @@ class DecodedBoxes(keras.layers.Layer):
     >>> raw = {"boxes": numpy.zeros((1, 1, 12), "float32"), "classes": numpy.zeros((1, 1, 2), "float32")}
     >>> boxes, scores = DecodedBoxes(GridHeads((8, 8), strides=(8,)))(raw)
     >>> boxes.numpy().tolist(), scores.numpy().tolist()
-    ([[[-4.0, -4.0, 12.0, 12.0]]], [[[0.5, 0.5]]])
+    ([[[0.0, 0.0, 8.0, 8.0]]], [[[0.5, 0.5]]])
     """
 
     def __init__(self, heads, **options):
