@@ -58,7 +58,7 @@ def page(record, *, faces, pairs, scores, embeddings):
         report.table(("", "EER", "TAR at FAR 1%", "rank-1"), [_row(row) for row in record["results"]], strong=[0])
     with report.section(
         "Verification and identification",
-        "Left, what share of true pairs is accepted if so many strangers are. Right, how often the right person is "
+        "First, what share of true pairs is accepted if so many strangers are. Then, how often the right person is "
         "among the first few, where one picture of each is enrolled; each picture in turn.",
     ):
         curves = {other: roc(values, same)[:2] for other, values in scores.items()}
