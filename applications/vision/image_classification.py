@@ -51,6 +51,7 @@ RECIPES = {
         "mean_teacher": 0.5,
         "optimizer": "muon",
         "precision": "mixed_bfloat16",
+        "views": 2,
         "weight_decay": 0.02,
     },
 }
