@@ -54,6 +54,7 @@ RECIPES = {
         "batch_size": 4,
         "crop": (256, 256),
         "crops": 8,
+        "epochs": 60,
         "option": ["width=16"],
         "outside": "mirror",
     },
