@@ -181,11 +181,11 @@ def test_adain_equals_its_reference(name, convolutions, tmp_path):
 
 
 def test_adain_learns_with_its_encoder_as_it_was():
-    model = kerazoo.build("adain", width=4, input_shape=(SIDE, SIDE, 3), learning_rate=3e-3, seed=0)
+    model = kerazoo.build("adain", width=4, input_shape=(SIDE, SIDE, 3), learning_rate=1e-3, seed=0)
     images = {"content": pictures(2), "style": pictures(3)[:2]}
     frozen = [keras.ops.convert_to_numpy(v) for v in model.non_trainable_variables]
-    losses = model.fit(images, images["content"], epochs=15, verbose=0).history["loss"]
-    assert losses[-1] < 0.9 * losses[0]
+    losses = model.fit(images, images["content"], epochs=40, verbose=0).history["loss"]
+    assert losses[-1] < 0.5 * losses[0]
     for before, after in zip(frozen, model.non_trainable_variables):
         np.testing.assert_array_equal(before, after)
     same = model.evaluate(images, images["content"], verbose=0)

@@ -12,6 +12,7 @@ from keras import layers, ops
 from kerazoo.layers.adaptive_instance_normalization import AdaptiveInstanceNormalization, statistics
 from kerazoo.layers.pixels import normalize
 from kerazoo.layers.reflection_padding import ReflectionPadding2D
+from kerazoo.losses.as_given import AsGiven
 from kerazoo.models.vision.segmenter import check_sides
 from kerazoo.registry import register, unknown_choice
 
@@ -38,6 +39,7 @@ class AdaIN(keras.Model):
     def __init__(self, inputs, outputs, name=None, *, style_weight=10.0, **options):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **options)
         self.style_weight = style_weight
+        self._as_given = AsGiven(name="as_given")
 
     def encode(self, images):
         """Pixels in [0, 255] -> maps of each block's first convolution, the last ones those that are decoded."""
@@ -54,14 +56,19 @@ class AdaIN(keras.Model):
         content, style = (self.encode(x[name]) for name in ("content", "style"))
         wanted = ops.stop_gradient(ops.cast(self.get_layer("adain")([content[-1], style[-1]]), "float32"))
         seen = self.encode(y_pred)
-        loss = ops.mean(ops.square(seen[-1] - wanted))
+        losses = _distances(seen[-1], wanted)
         for received, given in zip(seen, style):
             for mine, theirs in zip(statistics(received, 1e-5), statistics(given, 1e-5)):
-                loss = loss + self.style_weight * ops.mean(ops.square(mine - theirs))
-        return loss
+                losses = losses + self.style_weight * _distances(mine, theirs)
+        return self._as_given(ops.zeros_like(losses), losses, sample_weight)
 
     def get_config(self):
         return super().get_config() | {"style_weight": self.style_weight}
+
+
+def _distances(first, second):
+    """Mean squared differences, (B,)."""
+    return ops.mean(ops.square(first - second), axis=(1, 2, 3))
 
 
 def _sample(rng, batch):
@@ -89,16 +96,21 @@ def _encoder(blocks, width):
 
 
 def _decoder(x, blocks, width):
-    """(B, H / 8, W / 8, 8 * width) -> (B, H, W, 3), in [0, 1]: the encoder from behind."""
+    """(B, H / 8, W / 8, 8 * width) -> (B, H, W, 3), in [0, 1]: the encoder from behind.
+
+    It starts with the reference's small weights: larger ones make colours that are no longer finite in float16.
+    """
+    start = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
     for block in range(len(blocks), 0, -1):
         for index in range(blocks[block - 1], 0, -1):
             first = index == 1
             filters = width * 2 ** (block - 1) // (2 if first else 1)
             name = f"decoder_block{block}_conv{index}"
             x = ReflectionPadding2D(1, name=name.replace("conv", "pad"))(x)
+            options = {"kernel_initializer": start.clone(), "name": name}
             if first and block == 1:
-                return layers.Conv2D(3, 3, dtype="float32", name=name)(x)  # float32 under any policy
-            x = layers.Conv2D(filters, 3, activation="relu", kernel_initializer="he_normal", name=name)(x)
+                return layers.Conv2D(3, 3, dtype="float32", **options)(x)  # float32 under any policy
+            x = layers.Conv2D(filters, 3, activation="relu", **options)(x)
             if first:
                 x = layers.UpSampling2D(2, name=f"decoder_block{block}_enlarge")(x)
     return x
