@@ -77,6 +77,6 @@ def test_people_of_a_pairs_file_are_the_tests(people):
         "p1/2.png",
         "p3/2.png",
     ]
-    (people.parent / "pairs.txt").write_text("3\n" + "".join(f"p{i} 1 2\np{i} 1 p{i + 3} 2\n" for i in range(3, 6)))
+    (people.parent / "pairs.txt").write_text("4\n" + "".join(f"p{i} 1 2\np{i} 1 p{i + 3} 2\n" for i in range(3, 7)))
     with pytest.raises(ValueError, match="four of them in no test pair"):
         face_recognition.load(arguments)

@@ -136,7 +136,8 @@ def _sample(images, index, places, border):
     height, width = images.shape[1:3]
     rows, columns = places[..., 0], places[..., 1]
     if border == "mirror":
-        rows, columns = (last - tf.abs(last - tf.abs(x)) for x, last in ((rows, height - 1.0), (columns, width - 1.0)))
+        ends = (rows, height - 1.0), (columns, width - 1.0)  # Again and again, however far outside a place lies.
+        rows, columns = (last - tf.abs(last - tf.math.floormod(x, max(2 * last, 1.0))) for x, last in ends)
     flat = tf.reshape(images, (-1, 4))
     first = tf.cast(index, "int64")[:, None, None] * (height * width)
 
