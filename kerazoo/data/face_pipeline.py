@@ -36,8 +36,8 @@ def face_batches(faces, *, batch_size, repeats=1, stretches=(1.0,), seed=0):
     >>> from kerazoo.data.faces import Faces
     >>> faces = Faces("two", ("a", "b"), np.array([0, 1], "int32"), np.zeros((2, 32, 32, 3), "uint8"), ("a/1", "b/1"))
     >>> pixels, identities = next(iter(face_batches(faces, batch_size=8, repeats=4, stretches=(0.9, 1.1))))
-    >>> pixels.shape, sorted(set(identities.numpy().tolist()))
-    (TensorShape([8, 32, 32, 3]), [0, 1, 2, 3])
+    >>> pixels.shape, set(identities.numpy().tolist()) <= {0, 1, 2, 3}
+    (TensorShape([8, 32, 32, 3]), True)
     """
     count = len(faces)
     total = count * repeats * len(stretches)

@@ -35,8 +35,8 @@ class Gallery:
     >>> gallery = Gallery(threshold=0.5)
     >>> gallery.enroll("anna", [[1.0, 0.0]])
     >>> gallery.enroll("ben", [[0.0, 1.0], [0.6, 0.8]])
-    >>> [(match.person, round(match.score, 2)) for match in gallery.identify([[3.0, 0.3], [-1.0, 0.0]])]
-    [('anna', 1.0), (None, -0.0)]
+    >>> [(match.person, round(match.score, 1)) for match in gallery.identify([[3.0, 0.3], [-1.0, -1.0]])]
+    [('anna', 1.0), (None, -0.7)]
     """
 
     def __init__(self, *, threshold):

@@ -139,7 +139,8 @@ def proposal_network(*, stage="pnet", side=None, learning_rate=1e-3, name="mtcnn
     Example:
 
     >>> import kerazoo
-    >>> kerazoo.build("mtcnn_pnet", side=64).output_shape
+    >>> model = kerazoo.build("mtcnn_pnet", side=64)
+    >>> {name: model.output[name].shape for name in ("box", "face")}
     {'box': (None, 27, 27, 4), 'face': (None, 27, 27)}
     """
     if side is not None and side < SIDES["pnet"]:
@@ -171,7 +172,8 @@ def refinement_network(*, stage="rnet", learning_rate=1e-3, name="mtcnn_rnet"):
     Example:
 
     >>> import kerazoo
-    >>> kerazoo.build("mtcnn_rnet").output_shape
+    >>> model = kerazoo.build("mtcnn_rnet")
+    >>> {name: model.output[name].shape for name in ("box", "face")}
     {'box': (None, 4), 'face': (None,)}
     """
     return _graph(stage, SIDES[stage], learning_rate, name)
@@ -202,7 +204,8 @@ def output_network(*, stage="onet", learning_rate=1e-3, name="mtcnn_onet"):
     Example:
 
     >>> import kerazoo
-    >>> kerazoo.build("mtcnn_onet").output_shape
+    >>> model = kerazoo.build("mtcnn_onet")
+    >>> {name: model.output[name].shape for name in ("box", "face", "landmarks")}
     {'box': (None, 4), 'face': (None,), 'landmarks': (None, 10)}
     """
     return _graph(stage, SIDES[stage], learning_rate, name)
