@@ -119,7 +119,7 @@ def test_same_boxes():
 
 
 def test_exported_boxes_are_compared_whatever_their_order():
-    from kerazoo.exporters.parity import compare
+    from kerazoo.exporters.parity import compare, is_vacuous
 
     rng = np.random.default_rng(0)
     corners = rng.uniform(0, 50, (2, 60, 2))
@@ -134,6 +134,25 @@ def test_exported_boxes_are_compared_whatever_their_order():
     none = reference | {"classes": np.full((2, 60), -1, "int32")}
     assert compare(none, reference, kind=("tflite", None), classifier=True).agreement == 0
     assert compare(none, none, kind=("tflite", None), classifier=True).problem is None
+    assert is_vacuous({"image": np.arange(2.0)}, {name: value * (name == "classes") for name, value in none.items()})
+
+
+def test_exported_boxes_are_compared_one_to_one():
+    from kerazoo.exporters.parity import compare
+
+    boxes = np.tile(np.array([[0, 0, 10, 10.0]], "float32"), (1, 60, 1)) + np.arange(60, dtype="float32")[:, None]
+    reference = {"boxes": boxes, "scores": np.full((1, 60), 0.5, "float32"), "classes": np.zeros((1, 60), "int32")}
+    one_off, two_off = boxes.copy(), boxes.copy()
+    one_off[0, 0], two_off[0, :2] = 30, 30
+    kept = compare(reference | {"boxes": one_off}, reference, kind=("tflite", None), classifier=True)
+    assert kept.problem is None and kept.agreement == pytest.approx(59 / 60)
+    lost = compare(reference | {"boxes": two_off}, reference, kind=("tflite", None), classifier=True)
+    assert lost.problem and lost.max_relative_error > 0.1, "the error is that of the boxes that fail"
+    doubled = reference | {"boxes": np.repeat(boxes[:, :30], 2, axis=1)}  # Near, but half of them.
+    assert compare(doubled, reference, kind=("tflite", None), classifier=True).agreement == 0.5
+    fewer = reference | {"classes": np.where(np.arange(60) < 30, 0, -1)[None].astype("int32")}
+    found = compare(fewer, reference, kind=("tflite", None), classifier=True)
+    assert found.agreement == 0.5 and found.max_relative_error == 10
 
 
 def test_a_video_is_annotated(tmp_path):

@@ -29,6 +29,8 @@ TIE = 0.02
 DETECTIONS = {"boxes", "scores", "classes"}
 # Share of the boxes that must be the model's: suppression decides between nearly equal ones by their last digits.
 SAME_BOXES = 0.98
+# The error of a box that is not there, or of another class.
+OTHER_BOX = 10.0
 # Below this, an output is compared absolutely: it is zero but for rounding.
 TINY = 1e-6
 
@@ -78,34 +80,46 @@ def compare(received, reference, *, kind, classifier):
 
 
 def _compare_detections(received, reference, kind):
-    """Boxes go with the nearest one of their class in the same image, whatever their order."""
+    """One box of the one with one of the other of the same class and image, the nearest pairs first, in any order.
+
+    The error is the one within which the demanded share of the boxes lies: the last digits decide on the rest.
+    """
     if any(not np.isfinite(value).all() for value in received.values()):
         return Parity(np.inf, None, "an output is not finite")
+    scales = {name: max(np.abs(reference[name]).max(), TINY) for name in ("boxes", "scores")}
     errors = []
-    for first, second in ((received, reference), (reference, received)):
-        for image in range(len(first["classes"])):
-            one, other = (
-                np.concatenate(
-                    [
-                        side["boxes"][image] / max(np.abs(reference["boxes"]).max(), TINY),
-                        side["scores"][image][:, None] / max(np.abs(reference["scores"]).max(), TINY),
-                        # Those of another class are far away.
-                        10.0 * side["classes"][image][:, None],
-                    ],
-                    axis=1,
-                )[side["classes"][image] >= 0]
-                for side in (first, second)
-            )
-            distances = np.abs(one[:, None] - other[None]).max(axis=-1)
-            errors += distances.min(axis=1, initial=10.0).tolist()
-    errors, wanted = np.array(errors), AGREEMENT if kind[1] in ("dynamic", "int8") else SAME_BOXES
-    same = errors <= TOLERANCES[kind]
-    share = float(same.mean()) if len(errors) else 1.0
-    error = float(errors[same].max(initial=0.0))
-    if share >= wanted:
+    for image in range(len(reference["classes"])):
+        one, other = (
+            np.concatenate(
+                [
+                    side["boxes"][image] / scales["boxes"],
+                    side["scores"][image][:, None] / scales["scores"],
+                    OTHER_BOX * side["classes"][image][:, None],
+                ],
+                axis=1,
+            )[side["classes"][image] >= 0]
+            for side in (received, reference)
+        )
+        errors += _paired(np.abs(one[:, None] - other[None]).max(axis=-1))
+    wanted, tolerance = AGREEMENT if kind[1] in ("dynamic", "int8") else SAME_BOXES, TOLERANCES[kind]
+    if not errors:
+        return Parity(0.0, 1.0, None)  # No box on either side: `is_vacuous` says so.
+    share = float(np.mean(np.array(errors) <= tolerance))
+    error = float(np.sort(errors)[int(np.ceil(wanted * len(errors))) - 1])
+    if error <= tolerance:
         return Parity(error, share, None)
     words = f"{share:.1%} of the boxes, by class, place and score, are the model's (at least {wanted:.0%})"
-    return Parity(float(errors.max()), share, words)
+    return Parity(error, share, words)
+
+
+def _paired(distances):
+    """Distances (N, M) -> those of one-to-one pairs, the nearest first; `OTHER_BOX` for who stays alone."""
+    errors, distances = [OTHER_BOX] * abs(distances.shape[0] - distances.shape[1]), distances.copy()
+    for _ in range(min(distances.shape)):
+        row, column = np.unravel_index(distances.argmin(), distances.shape)
+        errors.append(min(float(distances[row, column]), OTHER_BOX))
+        distances[row], distances[:, column] = np.inf, np.inf
+    return errors
 
 
 def relative_error(received, wanted):
