@@ -34,7 +34,7 @@ LAYERS = [
     ReversibleNormalization(affine=True),
     BasisExpansion("polynomials", 6, {"degree": 3}),
     BasisExpansion("interpolation", 6, {"knots": 4}),
-    InterpretableAttention(2),
+    InterpretableAttention(2, last=3),
     OrderedQuantiles(),
     VariableEmbedding(3),
     WeightNormalizedConv1D(5, 3, dilation=2),
@@ -122,6 +122,9 @@ def test_interpretable_attention_is_causal():
     again = numpy(layer(changed)[0])
     np.testing.assert_array_equal(again[:, :4], numpy(outputs)[:, :4])
     assert np.abs(again[:, 4:] - numpy(outputs)[:, 4:]).max() > 1e-3
+    layer.last, layer.mask = 2, layer.mask[-2:]
+    for part, whole in zip(layer(x), (outputs, weights)):
+        np.testing.assert_allclose(numpy(part), numpy(whole)[:, -2:], atol=1e-6)
 
 
 def test_weight_normalized_convolution_is_causal_and_starts_as_a_plain_one():
@@ -223,6 +226,17 @@ def test_channels_are_forecast_together(name):
     changed[:, :, 0] += np.random.default_rng(1).normal(size=changed.shape[:2])
     moved = np.abs(numpy(model(changed)) - numpy(model(past))).max(axis=(0, 1))
     assert moved[1:].min() > 1e-4
+
+
+def test_a_normalized_tft_forecasts_in_the_scale_of_its_past():
+    sizes = {"width": 8, "lookback": 24, "horizon": 6, "channels": 2, "quantiles": (0.1, 0.5, 0.9)}
+    x = np.random.default_rng(0).normal(size=(3, 24, 2)).astype("float32")
+    scale, shift = np.array([10, 0.2], "float32"), np.array([-50, 3], "float32")
+    plain, normalized = (kerazoo.build("tft", normalize=way, **sizes) for way in (False, True))
+    expected = numpy(normalized(x)) * scale[:, None] + shift[:, None]
+    np.testing.assert_allclose(numpy(normalized(x * scale + shift)), expected, rtol=1e-3, atol=1e-3)
+    assert (np.diff(expected) >= 0).all()
+    assert np.abs(numpy(plain(x * scale + shift)) - (numpy(plain(x)) * scale[:, None] + shift[:, None])).max() > 1
 
 
 @pytest.mark.parametrize("name", ["nlinear", "patchtst", "patchtst_small", *MIXING])

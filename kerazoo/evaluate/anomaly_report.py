@@ -1,6 +1,6 @@
 """The report of a run that looks for anomalies in series: a page with pictures, and the lines that end it."""
 
-from kerazoo.evaluate import anomaly_charts, charts, text
+from kerazoo.evaluate import anomaly_charts, charts, report_ends, text
 from kerazoo.evaluate.report import Report
 
 FIGURES = (
@@ -77,7 +77,8 @@ def page(record, *, drawn):
                 f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
                 f"strange = model(windows) > {series[0]['thresholds'][model['name']]:.6g}  # {size}, raw values"
             )
-    _provenance(report, record)
+    dataset = record["dataset"]
+    report_ends.provenance(report, record, [*report_ends.source(dataset), *report_ends.notes(dataset)])
     return report
 
 
@@ -199,13 +200,3 @@ def _files(record):
             share = f"{row['same_detections']:.2%}"
             rows.append((name, f"{row['difference']:.1e}", share, text.size(row["bytes"])))
     return ("file", "largest difference", "same detections", "size"), rows
-
-
-def _provenance(report, record):
-    with report.section("Data, settings, versions"):
-        table = record["dataset"]
-        rows = [("command", record["command"]), ("data", table["source"]), ("terms", table["terms"])]
-        rows += [("note", note) for note in table["notes"]]
-        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
-        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
-        report.table(("", ""), rows)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerazoo.evaluate import charts, text
+from kerazoo.evaluate import charts, report_ends, text
 from kerazoo.evaluate.report import Report
 
 SHOWN = 24  # Pictures on a contact sheet.
@@ -83,13 +83,10 @@ def page(record, evaluation, *, pictures, more=None):
         )
     _sheets(report, evaluation, classes, pictures)
     _files(report, record)
-    with report.section("Speed", text.speed(training, "images")):
-        rows = [
-            ("input pipeline alone", training["pipeline_images_per_second"]),
-            ("training", training["images_per_second"]),
-        ]
-        report.figures((charts.bars(rows, unit="{:,.0f} images/s", highlight=("training",)), "images a second"))
-    add_provenance(report, record)
+    report_ends.speed(report, training, "images")
+    dataset = record["dataset"]
+    report_ends.provenance(report, record, [*report_ends.source(dataset), ("images", report_ends.parts(dataset))])
+    report_ends.unreadable(report, dataset)
     return report
 
 
@@ -184,29 +181,6 @@ def _files(report, record):
             + ", ".join(map(str, record["model"]["input_size"]))
             + ", 3)"
         )
-
-
-def add_provenance(report, record):
-    """Where data, settings and versions of a run on images come from, and which files could not be read."""
-    dataset = record["dataset"]
-    with report.section("Data, settings, versions"):
-        rows = [
-            ("command", record["command"]),
-            ("data", dataset["source"]),
-            ("terms", dataset["terms"]),
-            ("split", dataset["split"]),
-            (
-                "images",
-                f"{dataset['train']:,} training, {dataset['validation']:,} validation, {dataset['test']:,} test",
-            ),
-        ]
-        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
-        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
-        report.table(("", ""), rows)
-    if dataset["unreadable"]:
-        lead = f"{len(dataset['unreadable'])} files could not be read and were left out."
-        with report.section("Unreadable files", lead):
-            report.table(("file", "reason"), dataset["unreadable"][:200])
 
 
 def _percent(value):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerazoo.evaluate import charts, text
+from kerazoo.evaluate import charts, report_ends, text
 from kerazoo.evaluate.detection import assign, confusion
 from kerazoo.evaluate.detection_charts import drawn_answer, drawn_verdict, precision_recall
 from kerazoo.evaluate.report import Report
@@ -70,13 +70,12 @@ def page(record, evaluation, predictions, test):
         )
     _galleries(report, predictions, test, classes, scores)
     _files(report, record)
-    with report.section("Speed", text.speed(training, "images")):
-        rows = [
-            ("input pipeline alone", training["pipeline_images_per_second"]),
-            ("training", training["images_per_second"]),
-        ]
-        report.figures((charts.bars(rows, unit="{:,.1f} images/s", highlight=("training",)), "images a second"))
-    _provenance(report, record)
+    report_ends.speed(report, training, "images")
+    dataset = record["dataset"]
+    objects = [(f"objects: {name}", _objects(dataset, i)) for i, name in enumerate(dataset["classes"][:20])]
+    about = [*report_ends.source(dataset), ("images", report_ends.parts(dataset)), *objects]
+    report_ends.provenance(report, record, about)
+    _flaws(report, dataset)
     return report
 
 
@@ -198,26 +197,13 @@ def _files(report, record):
         )
 
 
-def _provenance(report, record):
-    dataset = record["dataset"]
-    with report.section("Data, settings, versions"):
-        rows = [
-            ("command", record["command"]),
-            ("data", dataset["source"]),
-            ("terms", dataset["terms"]),
-            ("split", dataset["split"]),
-            ("images", ", ".join(f"{dataset[part]:,} {part}" for part in ("train", "validation", "test"))),
-        ]
-        rows += [(f"objects: {name}", _objects(dataset, i)) for i, name in enumerate(dataset["classes"][:20])]
-        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
-        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
-        report.table(("", ""), rows)
+def _flaws(report, dataset):
     flaws = [(name, f"unreadable: {reason}") for name, reason in dataset["unreadable"]]
     flaws += [(place, "a box that leaves its image, cut at its edge") for place in dataset["clipped"]]
     flaws += [(place, "a box of no area, left out") for place in dataset["dropped"]]
     if flaws:
         with report.section("What was wrong in the files", f"{len(flaws):,} places."):
-            report.table(("place", "what"), flaws[:200])
+            report.table(("place", "what"), flaws[: report_ends.SHOWN])
 
 
 def _objects(dataset, number):

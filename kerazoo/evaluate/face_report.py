@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerazoo.evaluate import charts, face_charts, text
+from kerazoo.evaluate import charts, face_charts, report_ends, text
 from kerazoo.evaluate.report import Report
 from kerazoo.evaluate.verification import roc
 
@@ -88,7 +88,8 @@ def page(record, *, faces, pairs, scores, embeddings):
             ),
         )
     _files(report, record)
-    _provenance(report, record)
+    report_ends.provenance(report, record, _about(record))
+    report_ends.unreadable(report, record["dataset"])
     return report
 
 
@@ -179,17 +180,12 @@ def _files(report, record):
         )
 
 
-def _provenance(report, record):
+def _about(record):
+    """The rows of the data: who is in which part."""
     dataset = record["dataset"]
-    with report.section("Data, settings, versions"):
-        rows = [("command", record["command"]), ("data", dataset["source"]), ("terms", dataset["terms"])]
-        for part in ("train", "validation", "test"):
-            facts = dataset[part]
-            rows.append((f"{part} people", f"{facts['people']}, {facts['images']:,} pictures: {facts['names']}"))
-        rows.append(("seconds of training", f"{60 * record['training']['minutes']:.0f}"))
-        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
-        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
-        report.table(("", ""), rows)
-    if dataset["unreadable"]:
-        with report.section("Unreadable files", f"{len(dataset['unreadable'])} were left out."):
-            report.table(("file", "reason"), dataset["unreadable"][:200])
+    people = [
+        (f"{part} people", f"{facts['people']}, {facts['images']:,} pictures: {facts['names']}")
+        for part, facts in ((part, dataset[part]) for part in ("train", "validation", "test"))
+    ]
+    seconds = ("seconds of training", f"{60 * record['training']['minutes']:.0f}")
+    return [*report_ends.source(dataset), *people, seconds]

@@ -1,6 +1,6 @@
 """The report of a forecasting run: as a page with pictures, and as the lines that end it on a terminal."""
 
-from kerazoo.evaluate import charts, text
+from kerazoo.evaluate import charts, report_ends, text
 from kerazoo.evaluate.report import Report
 
 
@@ -95,11 +95,8 @@ def page(record, *, examples):
             [(name, f"{row['mse']:.4f}", f"{row['mae']:.4f}") for name, row in test["by_channel"].items()],
         )
     _files(report, record)
-    with report.section("Speed", text.speed(training, "windows")):
-        rows = [("input pipeline alone", training["pipeline_windows_per_second"])]
-        rows.append(("training", training["windows_per_second"]))
-        report.figures((charts.bars(rows, unit="{:,.0f} windows/s", highlight=("training",)), "windows a second"))
-    _provenance(report, record)
+    report_ends.speed(report, training, "windows")
+    report_ends.provenance(report, record, _about(record["dataset"]))
     return report
 
 
@@ -187,18 +184,8 @@ def _files(report, record):
         )
 
 
-def _provenance(report, record):
-    series = record["dataset"]
-    with report.section("Data, settings, versions"):
-        rows = [
-            ("command", record["command"]),
-            ("data", series["source"]),
-            ("terms", series["terms"]),
-            ("split", series["split"]),
-            ("rows", f"{series['rows']:,}, {series['first']} to {series['last']}, every {series['step_seconds']} s"),
-        ]
-        rows += [(f"told of {name} columns", ", ".join(of)) for name, of in series["covariates"].items()]
-        rows += [("note", note) for note in series["notes"]]
-        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
-        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
-        report.table(("", ""), rows)
+def _about(series):
+    """The rows of the data."""
+    rows = f"{series['rows']:,}, {series['first']} to {series['last']}, every {series['step_seconds']} s"
+    told = [(f"told of {name} columns", ", ".join(of)) for name, of in series["covariates"].items()]
+    return [*report_ends.source(series), ("rows", rows), *told, *report_ends.notes(series)]

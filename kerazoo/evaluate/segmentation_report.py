@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from kerazoo.evaluate import charts, segmentation_charts, text
-from kerazoo.evaluate.classification_report import add_provenance
+from kerazoo.evaluate import charts, report_ends, segmentation_charts, text
 from kerazoo.evaluate.report import Report
 
 SHOWN = 6  # Strips of a section.
@@ -61,14 +60,10 @@ def page(record, evaluation, images, answers):
     _by_class(report, record, evaluation)
     _strips(report, evaluation, images, answers, classes)
     _files(report, record)
-    with report.section("Speed", text.speed(training, "images")):
-        rows = [
-            ("input pipeline alone", training["pipeline_images_per_second"]),
-            ("training", training["images_per_second"]),
-        ]
-        bars = charts.bars(rows, unit="{:,.1f} windows/s", highlight=("training",))
-        report.figures((bars, "windows a second"))
-    add_provenance(report, record)
+    report_ends.speed(report, training, "images")
+    dataset = record["dataset"]
+    report_ends.provenance(report, record, [*report_ends.source(dataset), ("images", report_ends.parts(dataset))])
+    report_ends.unreadable(report, dataset)
     return report
 
 

@@ -1,6 +1,6 @@
 """The report of a run that classifies series: as a page with pictures, and as the lines that end it on a terminal."""
 
-from kerazoo.evaluate import charts, series_charts, text
+from kerazoo.evaluate import charts, report_ends, series_charts, text
 from kerazoo.evaluate.report import Report
 
 
@@ -79,8 +79,9 @@ def page(record, evaluation, data):
             f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
             f"logits = model(series)  # (N, {dataset['length']}, {dataset['channels']}), raw values"
         )
-    with report.section("Data, settings, versions"):
-        report.table(("", ""), _provenance(record))
+    dataset = record["dataset"]
+    about = [*report_ends.source(dataset), ("series", report_ends.parts(dataset)), *report_ends.notes(dataset)]
+    report_ends.provenance(report, record, about)
     return report
 
 
@@ -158,13 +159,3 @@ def _files(record):
         for row in record["exports"]
     ]
     return ("file", "accuracy", "largest difference", "same answer", "size", "one series"), rows
-
-
-def _provenance(record):
-    dataset = record["dataset"]
-    counts = ", ".join(f"{dataset[part]:,} {part}" for part in ("train", "validation", "test"))
-    rows = [("command", record["command"]), ("data", dataset["source"]), ("terms", dataset["terms"])]
-    rows += [("split", dataset["split"]), ("series", counts)]
-    rows += [("note", note) for note in dataset["notes"]]
-    rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
-    return rows + [("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items()))]

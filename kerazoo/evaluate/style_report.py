@@ -1,6 +1,6 @@
 """The report of a style transfer: before and after, what was optimised, the exported network."""
 
-from kerazoo.evaluate import charts, text
+from kerazoo.evaluate import charts, report_ends, text
 from kerazoo.evaluate.report import Report
 
 NAMES = {
@@ -73,10 +73,6 @@ def page(record, *, content, style, picture):
                     for row in record["exports"]
                 ],
             )
-    with report.section("Settings, versions"):
-        rows = [("command", record["command"])]
-        rows += [("trained on", record["pictures"])] if record["pictures"] else []
-        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
-        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
-        report.table(("", ""), rows)
+    about = [("trained on", record["pictures"])] if record["pictures"] else []
+    report_ends.provenance(report, record, about, heading="Settings, versions")
     return report

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerazoo.evaluate import charts, text
+from kerazoo.evaluate import charts, report_ends, text
 from kerazoo.evaluate.report import Report
 
 # Of two classes, by their names in a row of scores.
@@ -76,15 +76,11 @@ def add_rest(report, record, lead):
         report.figures((curves, "loss and accuracy by epoch"))
     with report.section("Exported files", "Each takes the raw columns and gives probabilities; loaded again, tested."):
         report.table(*files(record, lead))
-    with report.section("Data, settings, versions"):
-        rows = [("command", record["command"]), ("data", table["source"]), ("terms", table["terms"])]
-        tests = ", ".join(f"{count:,} of {part}" for part, count in table["tests"].items())
-        rows += [("split", f"{table['development']:,} rows to develop on, {tests}: {table['split']}")]
-        rows += [("note", note) for note in table["notes"]]
-        settings = {key: value for key, value in record["settings"].items() if value not in (None, [], {})}
-        rows += [(key.replace("_", " "), text.setting(value)) for key, value in settings.items()]
-        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
-        report.table(("", ""), rows)
+    tests = ", ".join(f"{count:,} of {part}" for part, count in table["tests"].items())
+    split = f"{table['development']:,} rows to develop on, {tests}: {table['split']}"
+    about = [*report_ends.source(table | {"split": split}), *report_ends.notes(table)]
+    settings = {key: value for key, value in record["settings"].items() if value not in (None, [], {})}
+    report_ends.provenance(report, record | {"settings": settings}, about)
 
 
 def scores(rows, figures):

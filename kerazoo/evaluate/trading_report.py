@@ -1,6 +1,6 @@
 """Strategies beside each other, in words and pictures: for the reports of forecasts and of strategies."""
 
-from kerazoo.evaluate import charts, text
+from kerazoo.evaluate import charts, report_ends
 
 HEAD = ("strategy", "return a year", "volatility", "Sharpe", "95% interval", "worst fall", "turnover a year")
 
@@ -40,15 +40,5 @@ def strategies(report, rows, equity, *, lead, own):
 def provenance(report, record):
     """The section that says where everything comes from."""
     data = record["dataset"]
-    with report.section("Data, settings, versions"):
-        rows = [
-            ("command", record["command"]),
-            ("data", data["source"]),
-            ("terms", data["terms"]),
-            ("split", data["split"]),
-            ("rows", f"{data['rows']:,}, {data['first'][:10]} to {data['last'][:10]}"),
-        ]
-        rows += [("note", note) for note in data["notes"]]
-        rows += [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
-        rows.append(("versions", ", ".join(f"{key} {value}" for key, value in record["environment"].items())))
-        report.table(("", ""), rows)
+    rows = ("rows", f"{data['rows']:,}, {data['first'][:10]} to {data['last'][:10]}")
+    report_ends.provenance(report, record, [*report_ends.source(data), rows, *report_ends.notes(data)])

@@ -14,9 +14,10 @@ class InterpretableAttention(keras.layers.Layer):
     Args:
         heads: attention heads; they divide the channels.
         dropout: of the attention's weights.
+        last: answer for so many of the last steps alone, which still attend to all; None for every step.
         **options: of every Keras layer: `name`, `dtype`, `trainable`.
 
-    Shapes: (B, T, C) -> (B, T, C), the heads' mean weights (B, T, T).
+    Shapes: (B, T, C) -> (B, T, C), the heads' mean weights (B, T, T); with `last` (B, last, C), (B, last, T).
 
     Raises:
         ValueError: channels that the heads do not divide.
@@ -30,9 +31,9 @@ class InterpretableAttention(keras.layers.Layer):
     [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]]
     """
 
-    def __init__(self, heads, dropout=0.0, **options):
+    def __init__(self, heads, dropout=0.0, last=None, **options):
         super().__init__(**options)
-        self.heads = heads
+        self.heads, self.last = heads, last
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, input_shape):
@@ -46,14 +47,15 @@ class InterpretableAttention(keras.layers.Layer):
         self.output_projection = keras.layers.Dense(channels, name="output_projection", **dense)
         self.output_projection.build((*input_shape[:-1], self.size))
         # Large enough to leave nothing after the softmax, small enough for float16.
-        self.mask = np.triu(np.full((time, time), -3e4, "float32"), 1)
+        self.mask = np.triu(np.full((time, time), -3e4, "float32"), 1)[-(self.last or time) :]
 
     def call(self, inputs, training=None):
-        time, split = inputs.shape[1], self.heads * self.size
+        split = self.heads * self.size
         projected = self.projection(inputs)
+        asked = projected if self.last is None else projected[:, -self.last :]
         query, key = (
-            ops.transpose(ops.reshape(part, (-1, time, self.heads, self.size)), (0, 2, 1, 3))
-            for part in (projected[..., :split], projected[..., split : 2 * split])
+            ops.transpose(ops.reshape(part, (-1, part.shape[1], self.heads, self.size)), (0, 2, 1, 3))
+            for part in (asked[..., :split], projected[..., split : 2 * split])
         )
         value = projected[..., 2 * split :]
         scores = ops.matmul(query * self.size**-0.5, ops.transpose(key, (0, 1, 3, 2)))
@@ -63,7 +65,9 @@ class InterpretableAttention(keras.layers.Layer):
         return self.output_projection(ops.matmul(mean, value)), mean
 
     def compute_output_shape(self, input_shape):
-        return input_shape, (input_shape[0], input_shape[1], input_shape[1])
+        batch, time, channels = input_shape
+        asked = self.last or time
+        return (batch, asked, channels), (batch, asked, time)
 
     def get_config(self):
-        return super().get_config() | {"heads": self.heads, "dropout": self.dropout.rate}
+        return super().get_config() | {"heads": self.heads, "dropout": self.dropout.rate, "last": self.last}

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from kerazoo.layers.interpretable_attention import InterpretableAttention
 from kerazoo.layers.ordered_quantiles import OrderedQuantiles
+from kerazoo.layers.reversible_normalization import ReversibleNormalization
 from kerazoo.layers.variable_embedding import VariableEmbedding
 from kerazoo.losses.pinball import Pinball, check_quantiles
 from kerazoo.models.timeseries.forecaster import NO_INT8, check_sizes, compile_point, past_input, sample_of
@@ -79,6 +80,7 @@ def tft(
     observed=0,
     static=0,
     quantiles=None,
+    normalize=False,
     dropout=0.1,
     attention_dropout=0.0,
     lookback=168,
@@ -96,6 +98,8 @@ def tft(
         observed: variables known for the past alone.
         static: variables that do not change with time.
         quantiles: ascending, between 0 and 1; None forecasts one value.
+        normalize: scale each window's past by its own mean and deviation, and the forecast back, as NeuralForecast
+            does by default: for series whose level wanders.
         dropout: in the gated residual networks and after the attention.
         attention_dropout: of the attention's weights.
         lookback: time steps of the past.
@@ -127,6 +131,9 @@ def tft(
 
     # Channels become examples: (B * channels, ...).
     target = past if channels == 1 else ops.reshape(ops.transpose(past, (0, 2, 1)), (-1, lookback, 1))
+    if normalize:
+        normalization = ReversibleNormalization(name="reversible_normalization")
+        target, mean, deviation = normalization(target)
     future = _by_channel(covariates["known"], channels) if known else ops.repeat(target[:, -1:], lookback + horizon, 1)
     embedded = VariableEmbedding(width, name="known_embedding")(future)
     history = [embedded[:, :lookback], VariableEmbedding(width, name="target_embedding")(target)]
@@ -153,14 +160,18 @@ def tft(
     temporal = _norm("temporal_norm")(layers.Add(name="temporal_add")([temporal, inputs]))
 
     enriched = _grn(temporal, width, context=enrichment, dropout=dropout, name="enrichment")
-    attended, _ = InterpretableAttention(heads, attention_dropout, name="attention")(enriched)
-    attended = layers.Dropout(dropout, name="attention_dropout")(attended)[:, lookback:]
+    attended, _ = InterpretableAttention(heads, attention_dropout, horizon, name="attention")(enriched)
+    attended = layers.Dropout(dropout, name="attention_dropout")(attended)
     attended = layers.Add(name="attention_add")([_gate(attended, width, "attention"), enriched[:, lookback:]])
     x = _grn(_norm("attention_norm")(attended), width, dropout=dropout, name="positionwise")
     x = layers.Add(name="decoder_add")([_gate(x, width, "output"), temporal[:, lookback:]])
     x = layers.Dense(len(quantiles or (0,)), dtype="float32", name="head")(_norm("output_norm")(x))
+    if quantiles:
+        x = OrderedQuantiles(dtype="float32", name="quantiles")(x)
+    if normalize:
+        x = normalization(x, statistics=(mean, deviation))
     x = ops.transpose(ops.reshape(x, (-1, channels, horizon, x.shape[-1])), (0, 2, 1, 3))
-    forecast = OrderedQuantiles(dtype="float32", name="quantiles")(x) if quantiles else ops.squeeze(x, axis=-1)
+    forecast = x if quantiles else ops.squeeze(x, axis=-1)
     model = keras.Model({"past": past} | covariates if covariates else past, forecast, name=name)
     if not quantiles:
         return compile_point(model, learning_rate)
