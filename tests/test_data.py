@@ -275,6 +275,30 @@ def test_images_beyond_memory_stay_in_files(photos, monkeypatch):
     assert pixels_of(data.test, [0, 1], size=(16, 16)).shape == (2, 16, 16, 3)
 
 
+@pytest.mark.parametrize("held", [True, False], ids=["in memory", "in files"])
+def test_photographs_are_turned_upright(tmp_path, monkeypatch, held):
+    monkeypatch.setattr(folders, "fits", lambda size: held)
+    upright = np.random.default_rng(0).integers(0, 256, (12, 12, 3), "uint8")
+    for orientation in range(1, 9):
+        pixels = upright
+        if orientation in (3, 4, 7, 8):
+            pixels = pixels[::-1]
+        if orientation in (2, 3, 6, 7):
+            pixels = pixels[:, ::-1]
+        if orientation >= 5:
+            pixels = pixels.transpose(1, 0, 2)
+        exif = PIL.Exif()
+        exif[0x0112] = orientation
+        place = tmp_path / "ab"[orientation % 2]
+        place.mkdir(exist_ok=True)
+        for copy in range(3):
+            PIL.fromarray(pixels).save(place / f"{orientation}-{copy}.png", exif=exif)
+    data = folders.from_folder(tmp_path, size=(12, 12))
+    for part in (data.train, data.validation, data.test):
+        for pixels, _ in batches(part, size=(12, 12), batch_size=4):
+            np.testing.assert_array_equal(np.asarray(pixels), np.broadcast_to(upright, pixels.shape))
+
+
 def test_available_memory_is_plausible():
     assert 2**20 < memory.available() < 2**50
     assert memory.fits(1) and not memory.fits(2**60)

@@ -55,6 +55,15 @@ def decode(content, *, size=None):
         raise ValueError(f"not a readable image: {error}") from error
 
 
+def orientation(path):
+    """How the camera was held, as EXIF counts: 1 is upright, also where a readable image does not say."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        value = image.getexif().get(ORIENTATION, 1)
+    return value if value in range(1, 9) else 1
+
+
 def decode_all(contents, names, *, size=None, keep=True, progress=None):
     """Decodes many images in parallel and sets aside those that cannot be read.
 

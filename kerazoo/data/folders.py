@@ -1,10 +1,11 @@
 """A user's own images: `class/image.jpg`, with or without train, validation and test folders around."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from kerazoo.data.decode import SUFFIXES, decode_all
+from kerazoo.data.decode import SUFFIXES, decode_all, orientation
 from kerazoo.data.images import ImageData, Images
 from kerazoo.data.memory import fits
 from kerazoo.data.splits import draw_missing
@@ -98,7 +99,10 @@ def _read(root, classes, size, progress):
     labels = np.array(labels, "int32")[readable]
     if keep:
         return Images(labels, pixels=np.zeros((0, *size, 3), "uint8") if pixels is None else pixels), unreadable
-    return Images(labels, files=np.array([str(file) for file in files])[readable]), unreadable
+    kept = np.array([str(file) for file in files])[readable]
+    with ThreadPoolExecutor() as pool:
+        orientations = np.fromiter(pool.map(orientation, kept), "int32", len(kept))
+    return Images(labels, files=kept, orientations=orientations), unreadable
 
 
 def _reasons(unreadable):

@@ -13,11 +13,13 @@ class Images:
         labels: int32, (N,), indices into the data set's classes.
         pixels: uint8, (N, H, W, 3), or None where the images stay in files.
         files: (N,) paths, or None where the pixels are held.
+        orientations: (N,) of the files, as EXIF counts them from 1 (upright) to 8; None where all are upright.
     """
 
     labels: np.ndarray
     pixels: np.ndarray | None = None
     files: np.ndarray | None = None
+    orientations: np.ndarray | None = None
 
     def __post_init__(self):
         if (self.pixels is None) == (self.files is None):
@@ -31,8 +33,8 @@ class Images:
 
     def take(self, indices):
         """The images at these positions, in this order."""
-        held = {"pixels": self.pixels} if self.files is None else {"files": self.files}
-        return Images(self.labels[indices], **{key: value[indices] for key, value in held.items()})
+        held = {name: value for name, value in vars(self).items() if value is not None}
+        return Images(**{name: value[indices] for name, value in held.items()})
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,10 @@ def batches(
         )
     else:
         files = tf.constant(images.files)
-        data = order.map(lambda index: (_read(files[index], size), labels[index], index), tf.data.AUTOTUNE)
+        held = tf.ones(count, "int32") if images.orientations is None else tf.constant(images.orientations)
+        data = order.map(
+            lambda index: (_read(files[index], held[index], size), labels[index], index), tf.data.AUTOTUNE
+        )
         data = data.batch(batch_size, drop_remainder=drop)
     change = augmentation(augment, num_classes=num_classes, seed=seed) if training and augment else None
     alternate = AlternatingFlip(count, seed=seed) if training and "alternate" in augment else None
@@ -77,12 +80,21 @@ def batches(
     return data.map(prepare, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def _read(file, size):
-    """The file's pixels, uint8, (H, W, 3), at the model's size."""
+def _read(file, orientation, size):
+    """The file's pixels, uint8, (H, W, 3), upright and at the model's size."""
     pixels = tf.io.decode_image(tf.io.read_file(file), channels=3, expand_animations=False)
-    resized = tf.image.resize(pixels, size, antialias=True)
+    resized = tf.image.resize(_upright(pixels, orientation), size, antialias=True)
     resized.set_shape((*size, 3))
     return tf.cast(tf.round(resized), "uint8")
+
+
+def _upright(pixels, orientation):
+    """Undoes how the camera was held: of EXIF's eight orientations four lie on their side."""
+    pixels = tf.cond(orientation >= 5, lambda: tf.transpose(pixels, (1, 0, 2)), lambda: pixels)
+    for axis, mirrored in ((1, (2, 3, 6, 7)), (0, (3, 4, 7, 8))):
+        there = tf.reduce_any(orientation == tf.constant(mirrored))
+        pixels = tf.cond(there, lambda axis=axis, held=pixels: tf.reverse(held, [axis]), lambda held=pixels: held)
+    return pixels
 
 
 def throughput(data, *, seconds=2.0):
