@@ -357,6 +357,10 @@ def test_calendar_knows_days_weeks_and_years():
     np.testing.assert_allclose(values[: 24 * 7, 2:4], values[24 * 7 :, 2:4], atol=1e-5)
     assert values[0].round(4).tolist() == [0, 1, 0, 1, 0, 1]  # A Monday, the first of January.
     assert calendar(hourly[::24])[1] == names[2:]
+    assert calendar(hourly, learned_from=24 * 13)[1] == names[:2], "a week seen once teaches nothing"
+    assert calendar(hourly, learned_from=24 * 14)[1] == names[:4]
+    with pytest.raises(ValueError, match="at least two of them. Received: 47 rows of 3600 s"):
+        calendar(hourly, learned_from=47)
 
 
 def test_naive_forecasters():
@@ -435,7 +439,7 @@ def test_quantiles_and_the_calendar(load_csv, capsys):
     assert naive["name"] == "seasonal naive (24 rows) and its errors" and 0.5 < naive["coverage"]["0.8"] < 1
     assert "in the 80% interval" in capsys.readouterr().out
     model = kerazoo.load(record["exports"][0]["folder"], engine="tflite")
-    inputs = {"past": np.full((2, 48, 2), [100.0, 13.0], "float32"), "known": np.zeros((2, 60, 6), "float32")}
+    inputs = {"past": np.full((2, 48, 2), [100.0, 13.0], "float32"), "known": np.zeros((2, 60, 2), "float32")}
     answers = model(inputs)
     assert answers.shape == (2, 12, 2, 3) and (np.diff(answers, axis=-1) > 0).all()
     assert abs(answers[..., 0, :].mean() - 100) < 60 and abs(answers[..., 1, :].mean() - 13) < 6
@@ -456,7 +460,7 @@ def test_known_and_observed_columns_are_told_and_not_forecast(load_csv):
     assert record["dataset"]["columns"] == ["load"] and record["dataset"]["covariates"]["observed"] == ["heat"]
     assert record["dataset"]["covariates"]["known"][:2] == ["holiday", "day_sine"]
     model = kerazoo.load(record["exports"][0]["folder"], engine="tflite")
-    inputs = {"past": np.full((1, 48, 1), 100.0), "known": np.zeros((1, 60, 7)), "observed": np.full((1, 48, 1), 30.0)}
+    inputs = {"past": np.full((1, 48, 1), 100.0), "known": np.zeros((1, 60, 3)), "observed": np.full((1, 48, 1), 30.0)}
     inputs = {name: values.astype("float32") for name, values in inputs.items()}
     answers = [model(inputs)]
     for name in ("known", "observed"):

@@ -86,7 +86,11 @@ def parse_args(argv):
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="dlinear", help="one of `kerazoo list --task forecasting`")
     training.add_argument("--quantiles", help="ascending, with commas, symmetric around 0.5; for models that have them")
-    training.add_argument("--calendar", action="store_true", help="tell the model the time of day, week and year")
+    training.add_argument(
+        "--calendar",
+        action="store_true",
+        help="tell the model the time of day, week and year, where there are two to learn from",
+    )
     running.add_model_option(training)
     training.add_argument("--lookback", type=int, help="rows of the past that the model sees")
     training.add_argument("--horizon", type=int, default=96, help="rows to forecast")

@@ -7,14 +7,19 @@ DAY = 86_400  # seconds
 CYCLES = {"day": DAY, "week": 7 * DAY, "year": 365.2425 * DAY}
 
 
-def calendar(stamps):
+def calendar(stamps, *, learned_from=None):
     """Sine and cosine of the time within a day, a week and a year.
 
     Args:
         stamps: datetime64, (T,).
+        learned_from: the first rows, of which a model learns what a time means. A cycle that they do not hold twice is
+            left out: nothing tells what happened once from what happens every time.
 
     Returns:
         `(values, names)`: float32, (T, K), and K names.
+
+    Raises:
+        ValueError: no cycle is left.
 
     Example:
 
@@ -33,9 +38,14 @@ def calendar(stamps):
     }
     values, names = [], []
     for cycle, seconds in CYCLES.items():
-        if 2 * step >= seconds:
+        if 2 * step >= seconds or (learned_from is not None and learned_from * step < 2 * seconds):
             continue
         angle = 2 * np.pi * (since[cycle] % seconds) / seconds
         values += [np.sin(angle), np.cos(angle)]
         names += [f"{cycle}_sine", f"{cycle}_cosine"]
+    if not names:
+        raise ValueError(
+            "The calendar tells the time of the day, week and year in rows shorter than half of them and, to learn, "
+            f"in at least two of them. Received: {learned_from or len(stamps):,} rows of {step:g} s."
+        )
     return np.stack(values, axis=1).astype("float32"), names

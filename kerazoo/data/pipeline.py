@@ -57,9 +57,7 @@ def batches(
     else:
         files = tf.constant(images.files)
         held = tf.ones(count, "int32") if images.orientations is None else tf.constant(images.orientations)
-        data = order.map(
-            lambda index: (_read(files[index], held[index], size), labels[index], index), tf.data.AUTOTUNE
-        )
+        data = order.map(lambda index: (_read(files[index], held[index], size), labels[index], index), tf.data.AUTOTUNE)
         data = data.batch(batch_size, drop_remainder=drop)
     change = augmentation(augment, num_classes=num_classes, seed=seed) if training and augment else None
     alternate = AlternatingFlip(count, seed=seed) if training and "alternate" in augment else None

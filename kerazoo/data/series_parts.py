@@ -49,7 +49,7 @@ class SeriesParts:
         horizon: rows to forecast.
         known: names of columns that are known in advance; they are told, not forecast.
         observed: names of columns of which the past alone is told.
-        calendar: the time of day, week and year is known too.
+        calendar: the time of day, week and year is known too, where the training rows hold two of them.
         limit: windows of each part at most.
 
     Attributes:
@@ -58,7 +58,8 @@ class SeriesParts:
         starts: {"train" | "validation" | "test": first rows of the windows whose future lies in that part}.
 
     Raises:
-        ValueError: an unknown column, one named twice, none left to forecast, or a part without a window.
+        ValueError: an unknown column, one named twice, none left to forecast, a part without a window, or nothing
+            for the calendar to tell.
 
     Example:
 
@@ -100,7 +101,7 @@ class SeriesParts:
             values = values[:, [self.series.columns.index(name) for name in names]]
         mean, deviation = scale(values[: self.split[0]])
         if calendar:
-            cycles, of = of_calendar(self.series.stamps)
+            cycles, of = of_calendar(self.series.stamps, learned_from=self.split[0])
             values, names = np.concatenate([values, cycles], axis=1), [*names, *of]
             mean, deviation = np.append(mean, np.zeros(len(of))), np.append(deviation, np.ones(len(of)))
         return Columns(tuple(names), values, mean.astype("float32"), deviation.astype("float32"))
