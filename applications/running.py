@@ -144,6 +144,28 @@ def resumable(again, saved="Every finished epoch"):
         raise OSError(errno.ENOSPC, message) from error
 
 
+def record(task, given, settings, start, **parts):
+    """What `run.json` holds: what every run says of itself, around the application's own parts.
+
+    Args:
+        task: the application's name.
+        given: of `running.given`.
+        settings: of `running.settings`.
+        start: when the run began, by `time.perf_counter`.
+        **parts: JSON types, by name.
+    """
+    from kerazoo.evaluate.runs import environment
+
+    return {
+        "task": task,
+        "command": command(task, given),
+        "settings": settings,
+        **parts,
+        "environment": environment(),
+        "minutes": (time.perf_counter() - start) / 60,
+    }
+
+
 def finish(record, page, summary, folder):
     """Writes the report and the record, and says what is in them.
 

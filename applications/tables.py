@@ -5,7 +5,6 @@ the rest. The options are in table_options.py, the networks in table_networks.py
 """
 
 import sys
-import time
 
 import numpy as np
 
@@ -140,7 +139,6 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         two: whether there must be two classes.
         own_settings: names of the application's own options that decide the outcome.
     """
-    from kerazoo.evaluate.runs import environment
 
     development, tests = load(arguments, two=two)
     folder = running.new_folder(task, f"{development.name}-{arguments.model}", arguments)
@@ -158,30 +156,24 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         asked |= {name: beside(name, development, arguments.seed) for name in baselines}
         answers = {part: {name: ask(test) for name, ask in asked.items()} for part, test in tests.items()}
         judged = judge(arguments, network, development, tests, answers, folder)
-    journal = network.journal
-    record = {
-        "task": task,
-        "command": running.command(task, given),
-        "dataset": development.record()
+    record = running.record(
+        task,
+        given,
+        settings,
+        start,
+        dataset=development.record()
         | {"development": len(development), "tests": {part: len(test) for part, test in tests.items()}}
         | {"split": _split_said(development, tests)},
-        "model": {"name": arguments.model},
-        "settings": settings,
-        "training": {
-            "epochs_run": len(journal.history),
-            "best_epoch": journal.best_epoch + 1,
-            "minutes": journal.seconds / 60,
-            "history": journal.history,
-        },
-        "folds": folds,
-        "scores": {
+        model={"name": arguments.model},
+        training=network.journal.record(),
+        folds=folds,
+        scores={
             part: [{"name": name} | scores(answer, tests[part]) for name, answer in rows.items()]
             for part, rows in answers.items()
         },
-        "exports": exports,
-        "environment": environment(),
-    } | judged
-    record["minutes"] = (time.perf_counter() - start) / 60
+        exports=exports,
+        **judged,
+    )
     return running.finish(record, report.page(record), report.summary(record), folder)
 
 

@@ -12,7 +12,6 @@ and `report.html`. It is a study of rules, no advice to trade.
 Data: MSFT as pmdarima carries it, adjusted for splits and dividends.
 """
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +119,6 @@ def main(argv=None):
 def _run(arguments, start):
     from kerazoo.data import prices
     from kerazoo.evaluate import strategy_report, trading
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -152,20 +150,19 @@ def _run(arguments, start):
     def span(rows):
         return f"{str(series.stamps[rows[0]])[:10]} to {str(series.stamps[rows[-1]])[:10]}"
 
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": series.record() | {"split": f"chosen on {span(choosing)}, judged once on {span(judging)}"},
-        "settings": running.settings(arguments, SETTINGS),
-        "chosen": best,
-        "trials": len(tried),
-        "choosing": [{"name": n} | done.record() for n, done in before.items()],
-        "judging": [{"name": n} | done.record() for n, done in judged.items()],
-        "probabilistic_sharpe": trading.probabilistic_sharpe(tried[best].net),
-        "deflated_sharpe": trading.deflated_sharpe(tried[best].net, ratios),
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset=series.record() | {"split": f"chosen on {span(choosing)}, judged once on {span(judging)}"},
+        chosen=best,
+        trials=len(tried),
+        choosing=[{"name": n} | done.record() for n, done in before.items()],
+        judging=[{"name": n} | done.record() for n, done in judged.items()],
+        probabilistic_sharpe=trading.probabilistic_sharpe(tried[best].net),
+        deflated_sharpe=trading.deflated_sharpe(tried[best].net, ratios),
+    )
     pictures = {
         "choosing": {n: (series.stamps[choosing], before[n].equity) for n in (best, "buy and hold")},
         "judging": {n: (series.stamps[judging], done.equity) for n, done in judged.items()},

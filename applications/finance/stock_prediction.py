@@ -14,7 +14,6 @@ Data: MSFT as pmdarima carries it, adjusted for splits and dividends.
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -289,7 +288,6 @@ def _run(arguments, start):
     import_tensorflow()
     from kerazoo.data.splits import walk_forward
     from kerazoo.evaluate import stock_report
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -309,23 +307,22 @@ def _run(arguments, start):
     dates = days.series.stamps[chosen]
     lines = [f"{str(d)[:10]},{f:.8f},{r:.8f}" for d, f, r in zip(dates, forecasts, days.returns[chosen])]
     (folder / "forecasts.csv").write_text("\n".join(["date,forecast,return", *lines, ""]), encoding="utf-8")
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": days.series.record()
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset=days.series.record()
         | {
             "split": f"{len(folds)} folds in order of time, {len(chosen):,} test days from {str(dates[0])[:10]} on; "
             f"{REACH} days left out between training, validation and test"
         },
-        "model": {"name": arguments.model, "lookback": arguments.lookback},
-        "settings": running.settings(arguments, SETTINGS),
-        "folds": histories,
-        "forecasts": rows,
-        "strategies": [{"name": name} | done.record() for name, done in performances.items()],
-        "exports": exports,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+        model={"name": arguments.model, "lookback": arguments.lookback},
+        folds=histories,
+        forecasts=rows,
+        strategies=[{"name": name} | done.record() for name, done in performances.items()],
+        exports=exports,
+    )
     equity = {name: (dates, done.equity) for name, done in performances.items()}
     return running.finish(
         record,

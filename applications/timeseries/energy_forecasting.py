@@ -17,12 +17,9 @@ temperature (Hyndman, 2018), 8, 2 and 2 months.
 """
 
 import sys
-import time
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-
-import numpy as np
 
 import kerazoo
 from kerazoo.applications import forecasts, running
@@ -244,7 +241,6 @@ def main(argv=None):
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import forecast_report
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -255,12 +251,13 @@ def _run(arguments, start):
         journal, speed = train(arguments, parts, folder)
         judged = forecasts.Judging(arguments, parts, folder / "best.weights.h5", season).judge()
     examples = judged.pop("examples")
-    seconds = [epoch["training_seconds"] for epoch in journal.history]
     split = {part: len(starts) for part, starts in parts.starts.items()}
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": parts.series.record()
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset=parts.series.record()
         | {
             "columns": list(parts.channels.names),
             "covariates": {name: list(columns.names) for name, columns in parts.covariates.items()},
@@ -268,20 +265,11 @@ def _run(arguments, start):
             "windows": split,
             "limited": arguments.limit,
         },
-        "model": {"name": arguments.model, "lookback": arguments.lookback, "horizon": arguments.horizon},
-        "settings": running.settings(arguments, SETTINGS),
-        "training": {
-            "epochs_run": len(journal.history),
-            "best_epoch": journal.best_epoch + 1,
-            "minutes": journal.seconds / 60,
-            "windows_per_second": split["train"] / float(np.median(seconds)),  # The first epoch also compiles.
-            "pipeline_windows_per_second": speed,
-            "history": journal.history,
-        },
-        "published": _published(parts.series, arguments.model, arguments.horizon),
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    } | judged
+        model={"name": arguments.model, "lookback": arguments.lookback, "horizon": arguments.horizon},
+        training=journal.record("windows", seen=split["train"], fed=speed),
+        published=_published(parts.series, arguments.model, arguments.horizon),
+        **judged,
+    )
     return running.finish(
         record, forecast_report.page(record, examples=examples), forecast_report.summary(record), folder
     )

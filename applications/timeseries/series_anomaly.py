@@ -14,7 +14,6 @@ Data: NAB (Lavin & Ahmad, 2015, MIT), 58 series with labelled windows, in KERAZO
 """
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -320,12 +319,7 @@ def judge(arguments, name, labelled, folder):
             }
             for first, last in runs(found)
         ],
-        "training": {
-            "epochs_run": len(journal.history),
-            "best_epoch": journal.best_epoch + 1,
-            "minutes": journal.seconds / 60,
-            "history": journal.history,
-        },
+        "training": journal.record(),
     }
     if labelled.windows is not None:
         record["figures"] = {}
@@ -429,7 +423,6 @@ def main(argv=None):
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import anomaly_report
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -447,10 +440,12 @@ def _run(arguments, start):
         records, arrays, rows = (list(column) for column in zip(*found))
         exports = export(arguments, records[0], rows[0], folder) if len(data) == 1 else []
     first = next(iter(data.values())).series
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": {
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset={
             "name": name,
             "columns": list(first.columns),
             "rows": sum(len(labelled.series) for labelled in data.values()),
@@ -459,14 +454,11 @@ def _run(arguments, start):
             "terms": first.terms,
             "notes": [note for labelled in data.values() for note in labelled.series.notes],
         },
-        "model": {"name": arguments.model, "lookback": arguments.lookback},
-        "settings": running.settings(arguments, SETTINGS),
-        "figures": together(records, arrays, data),
-        "series": records,
-        "exports": exports,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+        model={"name": arguments.model, "lookback": arguments.lookback},
+        figures=together(records, arrays, data),
+        series=records,
+        exports=exports,
+    )
     drawn = [
         (
             key,

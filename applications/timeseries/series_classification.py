@@ -16,7 +16,6 @@ One InceptionTime network, seed 0, on the archives' own split: GunPoint 100.0%, 
 """
 
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -289,7 +288,6 @@ def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import series_report
     from kerazoo.evaluate.nearest_neighbour import series_baselines
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -302,29 +300,23 @@ def _run(arguments, start):
         trained = [one(place, seed=arguments.seed + number) for number, place in enumerate(folders)]
         evaluation, exports, alone = judge(arguments, data, folders)
     journals, (journal, speed) = [journal for journal, _ in trained], trained[0]
-    seconds = [epoch["training_seconds"] for epoch in journal.history]
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": data.record() | {"limited": arguments.limit},
-        "model": {"name": arguments.model, "ensemble": arguments.ensemble},
-        "settings": running.settings(arguments, SETTINGS),
-        "training": {
-            "epochs_run": len(journal.history),
-            "best_epoch": journal.best_epoch + 1,
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset=data.record() | {"limited": arguments.limit},
+        model={"name": arguments.model, "ensemble": arguments.ensemble},
+        training=journal.record("series", seen=len(data.train), fed=speed)
+        | {
             "validated": data.validation is not None,
             "minutes": sum(journal.seconds for journal in journals) / 60,
-            "series_per_second": len(data.train) / float(np.median(seconds)),  # The first epoch also compiles.
-            "pipeline_series_per_second": speed,
-            "history": journal.history,
         },
-        "test": evaluation.record(data.classes) | {"of_each_network": alone},
-        "baselines": series_baselines(data.train, data.test, seed=arguments.seed),
-        "published": data.published,
-        "exports": exports,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+        test=evaluation.record(data.classes) | {"of_each_network": alone},
+        baselines=series_baselines(data.train, data.test, seed=arguments.seed),
+        published=data.published,
+        exports=exports,
+    )
     return running.finish(record, series_report.page(record, evaluation, data), series_report.summary(record), folder)
 
 

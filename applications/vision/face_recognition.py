@@ -15,13 +15,12 @@ validation, 31-40 test. Faces are personal data: train on and enrol people who a
 """
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import photographs, running
+from kerazoo.applications import face_judging, photographs, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "face_recognition"
@@ -41,8 +40,6 @@ RECIPE = {
     "precision": "float32",
 }
 BUILDER = {"depths": (1, 1, 1, 1), "width": 24}  # The recipe's network, where --model and --option say nothing.
-STRETCHES = (1.0,)
-FALSE_ALARMS = 0.01  # Share of strangers who may be given a name, on the validation people.
 # What decides the outcome of a training; a run is resumed only with the same.
 SETTINGS = (
     "dataset data pairs limit model option size head margin scale dimension epochs batch_size repeats learning_rate "
@@ -166,7 +163,7 @@ def build(arguments, people, *, steps):
     return kerazoo.build(
         arguments.model,
         input_shape=(*arguments.size, 3),
-        num_classes=people * len(STRETCHES),
+        num_classes=people,
         head=arguments.head,
         margin=arguments.margin,
         scale=arguments.scale,
@@ -191,7 +188,7 @@ def train(arguments, parts, folder):
     keras.utils.set_random_seed(arguments.seed)
     faces, held = parts["train"], parts["validation"]
     first, second, same = all_pairs(held.labels)
-    steps = max(len(faces) * len(STRETCHES) * arguments.repeats // arguments.batch_size, 1)
+    steps = max(len(faces) * arguments.repeats // arguments.batch_size, 1)
     model = build(arguments, len(faces.people), steps=steps * arguments.epochs)
 
     def judge(epoch, logs):
@@ -209,7 +206,7 @@ def train(arguments, parts, folder):
         patience=arguments.patience,
     )
     done = journal.restore(model)
-    options = {"batch_size": arguments.batch_size, "repeats": arguments.repeats, "stretches": STRETCHES}
+    options = {"batch_size": arguments.batch_size, "repeats": arguments.repeats}
     # A resumed run shuffles by another seed: the order of the first epochs would otherwise come again.
     data = face_batches(faces, seed=arguments.seed + done, **options)
     speed = throughput(face_batches(faces, seed=arguments.seed, **options), seconds=1.0)
@@ -225,138 +222,6 @@ def train(arguments, parts, folder):
     return journal, speed
 
 
-def export(arguments, parts, folder):
-    """Exports the best epoch's network in float32: `(model, report)`."""
-    import keras
-
-    embedder = kerazoo.build(
-        arguments.model,
-        input_shape=(*arguments.size, 3),
-        dimension=arguments.dimension,
-        weights=folder / "best.weights.h5",
-        precision="float32",
-        jit_compile=False,
-        **arguments.builder,
-    ).embedder()
-    print("Exporting ...")
-    pixels = parts["train"].pixels.astype("float32")
-    report = kerazoo.export(
-        embedder,
-        arguments.export,
-        formats=("saved_model", "tflite"),
-        quantize="int8",
-        representative_data=keras.ops.convert_to_numpy(pixels[:: max(len(pixels) // 256, 1)]),
-        metadata={
-            "preprocessing": {"resize": "bilinear", "fit": "stretch", "antialias": True},
-            "output": "embedding",
-            "dataset": parts["train"].name,
-        },
-        on_error="record",  # Eight bits may be too few for an embedding: then it is said, and the others stand.
-    )
-    return embedder, report
-
-
-def judge(arguments, parts, pairs, folder):
-    """Puts the test people to the network, its files and the baselines, once.
-
-    Returns:
-        `(facts, pairs, scores, embeddings)`: the record's part, the test pairs, {name: their scores} and the network's
-        embeddings.
-    """
-    from kerazoo.evaluate.eigenfaces import face_baselines
-    from kerazoo.evaluate.identification import cumulative_match, one_image_each, unknown_threshold
-    from kerazoo.evaluate.predict import compiled, difference
-    from kerazoo.evaluate.verification import (
-        accepted,
-        all_pairs,
-        cosines,
-        equal_error_rate,
-        fold_accuracy,
-        verification,
-    )
-
-    embedder, report = export(arguments, parts, folder)
-    test, held = parts["test"], parts["validation"]
-    network = compiled(embedder)
-    known = network(held.pixels.astype("float32"))
-    first, second, same = all_pairs(held.labels)
-    _, threshold = equal_error_rate(cosines(known[first], known[second]), same)
-    unknown = unknown_threshold(known @ known.T, held.labels, false_alarms=FALSE_ALARMS)
-    print("Testing the network, its files and the baselines ...")
-    first, second, same = (pairs.first, pairs.second, pairs.same) if pairs else all_pairs(test.labels)
-    forms = {arguments.model: lambda pixels: network(pixels.astype("float32"))}
-    forms |= dict(face_baselines(parts["train"], held))
-    results, scores, embeddings = [], {}, {}
-    for name, function in forms.items():
-        found = embeddings[name] = np.asarray(function(test.pixels))
-        scores[name] = cosines(found[first], found[second])
-        unit = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-        ranks = one_image_each(unit @ unit.T, test.labels)
-        results.append(
-            {"name": name}
-            | verification(scores[name], same)
-            | {"cmc": cumulative_match(ranks, len(test.people)).tolist()}
-        )
-    own = embeddings[arguments.model]
-    exports, failures = [], {}
-    for file in report.files:
-        if file.error:
-            failures[file.engine] = " ".join(file.error.split())[:400]
-            continue
-        answers = np.asarray(kerazoo.load(report.path, engine=file.engine)(test.pixels.astype("float32")))
-        rate, _ = equal_error_rate(cosines(answers[first], answers[second]), same)
-        facts = {"form": file.engine, "folder": report.path, "file": file.path, "bytes": file.bytes}
-        exports.append(facts | {"eer": rate, "difference": difference(own, answers), "latency_ms": file.latency_ms})
-    facts = {
-        "results": results,
-        "test": {
-            "people": len(test.people),
-            "images": len(test),
-            "pairs": {"same": int(same.sum()), "different": int((~same).sum())},
-            "folds": fold_accuracy(scores[arguments.model], same, pairs.fold) if pairs else None,
-        },
-        "threshold": {
-            "score": threshold,
-            "unknown": unknown,
-            "test": accepted(scores[arguments.model], same, threshold),
-        },
-        "gallery": keep_gallery(own, test, unknown, folder),
-        "exports": exports,
-        "export_failures": failures,
-    }
-    return facts, (first, second, same), scores, own
-
-
-def keep_gallery(embeddings, faces, threshold, folder):
-    """Enrols the first half of the people by their first picture, and asks for everybody else's.
-
-    Returns:
-        What was named rightly, wrongly and though it was a stranger's, or None with fewer than four people.
-    """
-    from kerazoo.faces.gallery import Gallery
-
-    half = len(faces.people) // 2
-    if half < 2:
-        return None
-    gallery = Gallery(threshold=max(min(threshold, 1.0), -1.0))
-    first = [int(np.flatnonzero(faces.labels == person)[0]) for person in range(half)]
-    for person, place in enumerate(first):
-        gallery.enroll(faces.people[person], embeddings[place])
-    gallery.save(folder / "gallery.npz")
-    asked = [i for i in range(len(faces)) if i not in first]
-    answers = [match.person for match in gallery.identify(embeddings[asked])]
-    truth = [faces.people[faces.labels[i]] for i in asked]
-    members = [(a, t) for a, t, i in zip(answers, truth, asked) if faces.labels[i] < half]
-    others = [a for a, i in zip(answers, asked) if faces.labels[i] >= half]
-    return {
-        "enrolled": half,
-        "strangers": len(faces.people) - half,
-        "named_rightly": sum(a == t for a, t in members) / max(len(members), 1),
-        "named_wrongly": sum(a not in (None, t) for a, t in members) / max(len(members), 1),
-        "strangers_named": sum(a is not None for a in others) / max(len(others), 1),
-    }
-
-
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
     return running.main(parse_args(argv), _run)
@@ -365,7 +230,6 @@ def main(argv=None):
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import face_report
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     if arguments.photograph:
@@ -376,14 +240,15 @@ def _run(arguments, start):
     with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
         parts, pairs = load(arguments)
         journal, speed = train(arguments, parts, folder)
-        facts, pairs, scores, embeddings = judge(arguments, parts, pairs, folder)
-    seconds = float(np.median([epoch["training_seconds"] for epoch in journal.history]))
-    seen = len(parts["train"]) * len(STRETCHES) * arguments.repeats // arguments.batch_size * arguments.batch_size
+        facts, pairs, scores, embeddings = face_judging.judge(arguments, parts, pairs, folder)
+    seen = len(parts["train"]) * arguments.repeats // arguments.batch_size * arguments.batch_size
     whole = parts["train"].record()
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": {
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset={
             **{key: whole[key] for key in ("name", "source", "terms", "unreadable")},
             **{
                 part: {"people": len(faces.people), "images": len(faces), "names": ", ".join(faces.people)}
@@ -391,20 +256,10 @@ def _run(arguments, start):
             },
             "limited": arguments.limit,
         },
-        "model": {"name": arguments.model, "input_size": list(arguments.size)},
-        "settings": running.settings(arguments, SETTINGS),
-        "training": {
-            "epochs_run": len(journal.history),
-            "best_epoch": journal.best_epoch + 1,
-            "minutes": journal.seconds / 60,
-            "images_per_second": seen / seconds,
-            "pipeline_images_per_second": speed,
-            "history": journal.history,
-        },
+        model={"name": arguments.model, "input_size": list(arguments.size)},
+        training=journal.record("images", seen=seen, fed=speed),
         **facts,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+    )
     page = face_report.page(record, faces=parts["test"], pairs=pairs, scores=scores, embeddings=embeddings)
     return running.finish(record, page, face_report.summary(record), folder)
 

@@ -332,7 +332,6 @@ def _run(arguments, start):
     from kerazoo.data.pipeline import pixels_of
     from kerazoo.evaluate import classification_report
     from kerazoo.evaluate.baselines import image_baselines
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -344,33 +343,24 @@ def _run(arguments, start):
         if not distribution.is_chief():
             return {"task": TASK, "worker": "its chief has the record"}
         evaluation, exports = judge(arguments, data, folder)
-    seconds = [epoch["training_seconds"] for epoch in journal.history]
     seen = (
         len(data.train)
         if len(data.train) < arguments.batch_size
         else (len(data.train) // arguments.batch_size * arguments.batch_size)
     )
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": data.record() | {"limited": arguments.limit},
-        "model": {"name": arguments.model, "input_size": arguments.size},
-        "settings": running.settings(arguments, SETTINGS),
-        "training": {
-            "epochs_run": len(journal.history),
-            "best_epoch": journal.best_epoch + 1,
-            "minutes": journal.seconds / 60,
-            "images_per_second": seen / float(np.median(seconds)),  # The first epoch also compiles.
-            "pipeline_images_per_second": speed,
-            "history": journal.history,
-        },
-        "test": evaluation.record(data.classes),
-        "baselines": image_baselines(data.train, data.test, seed=arguments.seed),
-        "published": data.published,
-        "exports": exports,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset=data.record() | {"limited": arguments.limit},
+        model={"name": arguments.model, "input_size": arguments.size},
+        training=journal.record("images", seen=seen, fed=speed),
+        test=evaluation.record(data.classes),
+        baselines=image_baselines(data.train, data.test, seed=arguments.seed),
+        published=data.published,
+        exports=exports,
+    )
     page = classification_report.page(
         record, evaluation, pictures=lambda positions: pixels_of(data.test, positions, size=arguments.size)
     )

@@ -17,8 +17,6 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 import kerazoo
 from kerazoo.applications import detections, running
 from kerazoo.quiet import import_tensorflow
@@ -280,7 +278,6 @@ def _run(arguments, start):
     from kerazoo.evaluate.coco import coco_figures
     from kerazoo.evaluate.detection import confusion
     from kerazoo.evaluate.detection_baseline import colour_baseline
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     detections.refuse(arguments)
@@ -298,27 +295,19 @@ def _run(arguments, start):
     test["coco"] = coco_figures(predictions, data.test, data.classes) if find_spec("pycocotools") else None
     for number, row in enumerate(test["per_class"].values()):
         row |= {"precision": _ratio(table, number, axis=0), "recall": _ratio(table, number, axis=1)}
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": data.record() | {"limited": arguments.limit},
-        "model": {"name": arguments.model, "input_size": list(arguments.size)},
-        "settings": running.settings(arguments, SETTINGS),
-        "training": {
-            "epochs_run": len(journal.history),
-            "best_epoch": journal.best_epoch + 1,
-            "minutes": journal.seconds / 60,
-            "images_per_second": seen / float(np.median([epoch["training_seconds"] for epoch in journal.history])),
-            "pipeline_images_per_second": speed,
-            "history": journal.history,
-        },
-        "test": test,
-        "score_threshold": threshold,
-        "baselines": [baseline],
-        "exports": exports,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset=data.record() | {"limited": arguments.limit},
+        model={"name": arguments.model, "input_size": list(arguments.size)},
+        training=journal.record("images", seen=seen, fed=speed),
+        test=test,
+        score_threshold=threshold,
+        baselines=[baseline],
+        exports=exports,
+    )
     page = detection_report.page(record, evaluation, predictions, data.test)
     return running.finish(record, page, detection_report.summary(record), folder)
 

@@ -18,8 +18,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 import kerazoo
 from kerazoo.applications import running
 from kerazoo.quiet import import_tensorflow
@@ -349,7 +347,6 @@ def main(argv=None):
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import segmentation_report
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -359,30 +356,21 @@ def _run(arguments, start):
         data = load(arguments)
         journal, speed = train(arguments, data, folder)
         evaluation, answers, exports, rand = judge(arguments, data, folder)
-    seconds = [epoch["training_seconds"] for epoch in journal.history]
     seen = len(data.train) * arguments.crops // arguments.batch_size * arguments.batch_size
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": data.record() | {"limited": arguments.limit},
-        "model": {"name": arguments.model, "input_size": list(data.size)},
-        "settings": running.settings(arguments, SETTINGS),
-        "training": {
-            "epochs_run": len(journal.history),
-            "best_epoch": journal.best_epoch + 1,
-            "minutes": journal.seconds / 60,
-            "images_per_second": seen / float(np.median(seconds)),  # The first epoch also compiles.
-            "pipeline_images_per_second": speed,
-            "history": journal.history,
-        },
-        "test": evaluation.record(data.classes),
-        "rand": rand,
-        "baselines": baselines(arguments, data),
-        "published": data.published,
-        "exports": exports,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset=data.record() | {"limited": arguments.limit},
+        model={"name": arguments.model, "input_size": list(data.size)},
+        training=journal.record("images", seen=seen, fed=speed),
+        test=evaluation.record(data.classes),
+        rand=rand,
+        baselines=baselines(arguments, data),
+        published=data.published,
+        exports=exports,
+    )
     page = segmentation_report.page(record, evaluation, data.test, answers)
     return running.finish(record, page, segmentation_report.summary(record), folder)
 

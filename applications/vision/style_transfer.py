@@ -237,7 +237,6 @@ def _run(arguments, start):
     from PIL import Image
 
     from kerazoo.evaluate import style_report
-    from kerazoo.evaluate.runs import environment
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -256,20 +255,19 @@ def _run(arguments, start):
             picture, exports = apply(arguments, content, style, folder)
         history = {"loss": [epoch["loss"] for epoch in journal.history]}
     Image.fromarray(picture).save(folder / "picture.png")
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "content": names[0],
-        "style": names[1],
-        "size": [height, width],
-        "settings": running.settings(arguments, SETTINGS),
-        "pictures": source,
-        "terms": judge(arguments, {"before": content, "after": picture}, style),
-        "training": {"seconds": seconds, "history": history},
-        "exports": exports,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        content=names[0],
+        style=names[1],
+        size=[height, width],
+        pictures=source,
+        terms=judge(arguments, {"before": content, "after": picture}, style),
+        training={"seconds": seconds, "history": history},
+        exports=exports,
+    )
     page = style_report.page(record, content=content, style=style, picture=picture)
     return running.finish(record, page, style_report.summary(record), folder)
 

@@ -209,7 +209,6 @@ def _run(arguments, start):
     from kerazoo.data.pipeline import batches, pixels_of, throughput
     from kerazoo.evaluate import classification_report, transfer_report
     from kerazoo.evaluate.baselines import image_baselines
-    from kerazoo.evaluate.runs import environment
     from kerazoo.training.finished import Finished
 
     given = running.given(arguments, parse_args([]))
@@ -232,13 +231,14 @@ def _run(arguments, start):
     best = own["fine-tuned"]
     speeds = [part["images_per_second"] for part in best["history"] if "images_per_second" in part]
     drawn = f"{arguments.shots} of each class, seed {arguments.seed}, out of {len(data.train):,} training images"
-    record = {
-        "task": TASK,
-        "command": running.command(TASK, given),
-        "dataset": data.record() | {"train": len(few), "split": f"{data.split}; {drawn}", "limited": arguments.limit},
-        "model": {"name": arguments.model, "input_size": arguments.size},
-        "settings": running.settings(arguments, SETTINGS) | RECIPE,
-        "training": {
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS) | RECIPE,
+        start,
+        dataset=data.record() | {"train": len(few), "split": f"{data.split}; {drawn}", "limited": arguments.limit},
+        model={"name": arguments.model, "input_size": arguments.size},
+        training={
             "epochs_run": len(best["history"]),
             "best_epoch": len(best["history"]),
             "minutes": best["seconds"] / 60,
@@ -246,18 +246,16 @@ def _run(arguments, start):
             "pipeline_images_per_second": speed,
             "history": best["history"],
         },
-        "trainings": own,
-        "curve": curve,
-        "test": evaluation.record(data.classes),
-        "baselines": [
+        trainings=own,
+        curve=curve,
+        test=evaluation.record(data.classes),
+        baselines=[
             {"name": f"{arguments.model}, {way}", "accuracy": others[way], "fitted_on": len(few)} for way in others
         ]
         + image_baselines(few, data.test, seed=arguments.seed),
-        "published": None,  # Published figures are of all training images.
-        "exports": exports,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+        published=None,  # Published figures are of all training images.
+        exports=exports,
+    )
     page = classification_report.page(
         record,
         evaluation,
