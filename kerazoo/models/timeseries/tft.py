@@ -55,20 +55,35 @@ def _grn(x, width, *, output=None, context=None, dropout=0.0, name):
     return y if output == 1 else _norm(f"{name}_norm")(y)
 
 
-def _select(x, width, *, context=None, dropout, name):
-    """Variable selection: (B, T, variables, width) -> (B, T, width)."""
-    count = x.shape[-2]
-    flat = ops.reshape(x, (-1, *x.shape[1:-2], count * width))
+def _select(own, width, *, shared=None, channels=1, context=None, dropout, name):
+    """Variable selection: (B, ..., variables, width) -> (B, ..., width).
+
+    The `shared` ones, which come first, are those of whole windows, (B / channels, ...): their networks see them once.
+    """
+    groups = [own] if shared is None else [_by_channel(shared, channels), own]
+    flat = [ops.reshape(x, (-1, *x.shape[1:-2], x.shape[-2] * width)) for x in groups]
+    flat = flat[0] if len(flat) == 1 else layers.Concatenate(name=f"{name}_variables")(flat)
+    first = 0 if shared is None else shared.shape[-2]
+    count = first + own.shape[-2]
     scores = _grn(flat, width, output=count, context=context, name=f"{name}_weights")
     weights = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))  # A softmax, of one variable too.
-    parts = [_grn(x[..., i, :], width, dropout=dropout, name=f"{name}_variable{i + 1}") for i in range(count)]
-    stacked = ops.stack(parts, axis=-1)
-    return ops.squeeze(ops.matmul(stacked, ops.expand_dims(weights, -1)), axis=-1)
+    chosen = None
+    for i in range(count):
+        x = shared[..., i, :] if i < first else own[..., i - first, :]
+        x = _grn(x, width, dropout=dropout, name=f"{name}_variable{i + 1}")
+        part = (_by_channel(x, channels) if i < first else x) * weights[..., i : i + 1]
+        chosen = part if chosen is None else chosen + part
+    return chosen
 
 
 def _by_channel(x, channels):
-    """Covariates of an example, once for each of its channels."""
+    """What belongs to a whole window, once for each of its channels."""
     return x if channels == 1 else ops.repeat(x, channels, axis=0)
+
+
+def _together(x, name):
+    """Variables of one kind as one tensor; None where there are none."""
+    return layers.Concatenate(axis=-2, name=f"{name}_variables")(x) if len(x) > 1 else x[0] if x else None
 
 
 @register(domain="timeseries", task="forecasting", variants=VARIANTS, smoke=SMOKE, sample=_sample, unsupported=NO_INT8)
@@ -134,24 +149,30 @@ def tft(
     if normalize:
         normalization = ReversibleNormalization(name="reversible_normalization")
         target, mean, deviation = normalization(target)
-    future = _by_channel(covariates["known"], channels) if known else ops.repeat(target[:, -1:], lookback + horizon, 1)
+    # What all channels share goes through its layers once for a window, and is repeated where they meet.
+    future = covariates["known"] if known else ops.repeat(target[:, -1:], lookback + horizon, 1)
     embedded = VariableEmbedding(width, name="known_embedding")(future)
-    history = [embedded[:, :lookback], VariableEmbedding(width, name="target_embedding")(target)]
+    own, shared = [VariableEmbedding(width, name="target_embedding")(target)], []
+    (shared if known else own).insert(0, embedded[:, :lookback])
     if observed:
-        seen = _by_channel(covariates["observed"], channels)
-        history.insert(0, VariableEmbedding(width, name="observed_embedding")(seen))
+        shared.insert(0, VariableEmbedding(width, name="observed_embedding")(covariates["observed"]))
 
     selection = enrichment = state = None
     if static:
-        constants = VariableEmbedding(width, name="static_embedding")(_by_channel(covariates["static"], channels))
+        constants = VariableEmbedding(width, name="static_embedding")(covariates["static"])
         constants = _select(constants, width, dropout=dropout, name="static")
         contexts = [_grn(constants, width, dropout=dropout, name=f"context_{use}") for use in CONTEXTS]
         selection, enrichment = (layers.Reshape((1, width), name=f"step_{i}")(contexts[i]) for i in range(2))
-        state = contexts[2:]
+        enrichment, *state = (_by_channel(x, channels) for x in (enrichment, *contexts[2:]))
 
-    options = {"context": selection, "dropout": dropout}
-    chosen = _select(layers.Concatenate(axis=-2, name="variables")(history), width, name="history", **options)
-    ahead = _select(embedded[:, lookback:], width, name="future", **options)
+    by_channel = selection if selection is None else _by_channel(selection, channels)
+    own, shared = (_together(x, name) for x, name in ((own, "own"), (shared, "shared")))
+    options = {"shared": shared, "channels": channels, "context": by_channel, "dropout": dropout}
+    chosen = _select(own, width, name="history", **options)
+    ahead = _select(
+        embedded[:, lookback:], width, context=selection if known else by_channel, dropout=dropout, name="future"
+    )
+    ahead = _by_channel(ahead, channels) if known else ahead
     encoder = layers.LSTM(width, return_sequences=True, return_state=True, name="encoder")
     encoded, *state = encoder(chosen, initial_state=state)
     decoded = layers.LSTM(width, return_sequences=True, name="decoder")(ahead, initial_state=state)
