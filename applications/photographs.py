@@ -1,6 +1,7 @@
 """A photograph in place of a training: find the faces in it, align them, name those that a gallery knows."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -95,6 +96,10 @@ def _marked(image, rows):
     return marked
 
 
+def _count(faces):
+    return "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+
+
 def _named(row):
     if row["nearest"] is None:
         return "a face"
@@ -102,7 +107,7 @@ def _named(row):
 
 
 def _summary(record):
-    lines = [f"{len(record['faces'])} faces in {record['photograph']['file']}, {record['seconds']:.1f} s:"]
+    lines = [f"{_count(record['faces'])} in {record['photograph']['file']}, {record['seconds']:.1f} s:"]
     for row in record["faces"]:
         left, top, right, bottom = row["box"]
         said = "" if row["nearest"] is None else f", nearest {row['nearest']} at {row['cosine']:.2f}"
@@ -115,14 +120,14 @@ def _page(record, marked, aligned):
     from kerazoo.evaluate import charts
     from kerazoo.evaluate.report import Report
 
-    report = Report(f"Faces in {record['photograph']['file']}", f"{len(aligned)} found by MTCNN.")
+    report = Report(f"Faces in {Path(record['photograph']['file']).name}", f"{_count(aligned)} found by MTCNN.")
     with report.section("The photograph"):
         report.figures((charts.picture(marked, side=960), "the photograph with boxes"))
     if aligned:
         with report.section("Aligned", "As the network takes them: eyes, nose and mouth at fixed places."):
             report.sheet(
                 [
-                    (charts.picture(face), _named(row), f"a face: {row['score']:.1%}", True)
+                    (charts.picture(face), _named(row), f"MTCNN: {row['score']:.1%}", True)
                     for face, row in zip(aligned, record["faces"])
                 ]
             )

@@ -12,7 +12,7 @@ body { margin: 0; background: var(--soft); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 main { max-width: 1040px; margin: 0 auto; padding: 40px 24px 64px; }
 header p { color: var(--muted); margin: 4px 0 0; font-size: 17px; }
-h1 { font-size: 30px; line-height: 1.2; margin: 0; letter-spacing: -0.01em; }
+h1 { font-size: 30px; line-height: 1.2; margin: 0; letter-spacing: -0.01em; overflow-wrap: anywhere; }
 h2 { font-size: 19px; margin: 0 0 4px; }
 section { background: #fff; border: 1px solid var(--line); border-radius: 12px; padding: 22px 24px; margin-top: 20px; }
 section > p { color: var(--muted); margin: 0 0 14px; max-width: 90ch; }
