@@ -187,6 +187,28 @@ def test_windows_without_changes_are_parts_of_the_images():
             assert same.any()
 
 
+def test_beyond_a_mirrored_border_lies_the_image_again():
+    images = blocks(2, (12, 16))
+    for pixels, labels in mask_batches(images, crop=(32, 56), batch_size=1, border="mirror"):
+        received = np.concatenate([pixels.numpy()[0], labels.numpy()[0, ..., None]], axis=-1)
+        matches = 0
+        for image in images.joined:
+            padded = np.pad(image, ((24, 24), (48, 48), (0, 0)), mode="reflect")
+            matches += sum(
+                np.array_equal(received, padded[row : row + 32, column : column + 56])
+                for row in range(29)
+                for column in range(57)
+            )
+        assert matches
+
+
+def test_beyond_the_image_nothing_is_known():
+    images = blocks(2, (12, 16))
+    for pixels, labels in mask_batches(images, crop=(32, 56), batch_size=1):
+        unknown = labels.numpy()[0] == 255
+        assert (~unknown).sum() == 12 * 16 and (pixels.numpy()[0][unknown] == 0).all()
+
+
 def test_a_seed_deals_one_order_and_another_seed_another():
     def first(seed):
         return next(iter(mask_batches(blocks(), crop=(32, 32), batch_size=4, augment=list(AUGMENTATIONS), seed=seed)))

@@ -142,6 +142,16 @@ def test_fast_scnn_is_the_papers():
     assert np.abs(answers[0] - answers[1]).max() > 1e-4
 
 
+def test_fast_scnn_answers_as_in_pytorch(torch_references):
+    from torch_fast_scnn import FastSCNN
+
+    net = torch_references.randomized(FastSCNN(5))
+    images, answers = wanted(torch_references, net)
+    received = keras.ops.convert_to_numpy(loaded(kerazoo.build("fast_scnn", **SIDE), net, "fast_scnn")(images))
+    assert np.ptp(answers) > 0.1
+    np.testing.assert_allclose(received, answers, atol=1e-4 * np.abs(answers).max())
+
+
 def test_adaptive_pooling_is_torchs(torch_references):
     from kerazoo.layers.adaptive_pooling import AdaptivePooling2D
 
