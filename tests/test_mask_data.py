@@ -188,7 +188,7 @@ def test_windows_without_changes_are_parts_of_the_images():
 
 
 def test_beyond_a_mirrored_border_lies_the_image_again():
-    images = blocks(2, (12, 16))
+    images = blocks(2, (8, 16))
     for pixels, labels in mask_batches(images, crop=(32, 56), batch_size=1, border="mirror"):
         received = np.concatenate([pixels.numpy()[0], labels.numpy()[0, ..., None]], axis=-1)
         matches = 0
@@ -203,10 +203,22 @@ def test_beyond_a_mirrored_border_lies_the_image_again():
 
 
 def test_beyond_the_image_nothing_is_known():
-    images = blocks(2, (12, 16))
+    images = blocks(2, (16, 24))
     for pixels, labels in mask_batches(images, crop=(32, 56), batch_size=1):
         unknown = labels.numpy()[0] == 255
-        assert (~unknown).sum() == 12 * 16 and (pixels.numpy()[0][unknown] == 0).all()
+        assert (~unknown).sum() == 16 * 24 and (pixels.numpy()[0][unknown] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["turn", "rescale", "affine"])
+def test_changes_keep_the_shape_of_things(name):
+    from kerazoo.data.mask_pipeline import _places
+
+    places = _places(8, (32, 32), (16, 16), (name,), 3).numpy()
+    down, right = places[:, 1, 0] - places[:, 0, 0], places[:, 0, 1] - places[:, 0, 0]
+    np.testing.assert_allclose((down * right).sum(axis=1), 0, atol=1e-4)
+    lengths = np.linalg.norm(down, axis=1)
+    np.testing.assert_allclose(lengths, np.linalg.norm(right, axis=1), atol=1e-4)
+    assert np.ptp(lengths) < 1e-4 if name == "turn" else 0.05 < np.ptp(lengths) < 1.6
 
 
 def test_a_seed_deals_one_order_and_another_seed_another():
