@@ -84,6 +84,11 @@ def test_rand_score_by_hand():
         rand_score(np.zeros((2, 2)), np.zeros((2, 2)))
 
 
+def test_a_pixel_on_a_proposed_border_is_an_object_of_its_own():
+    """Of four pixels of one object two are kept together: (2^2 + 1 + 1) / (4^2 / 2 + (2^2 + 1 + 1) / 2)."""
+    assert rand_score(np.array([[1, 1, 1, 1, 0]]), np.array([[1, 1, 0, 0, 0]])) == pytest.approx(6 / 11)
+
+
 def test_thinning_divides_the_same_objects():
     rng = np.random.default_rng(0)
     border = np.zeros((60, 70), bool)
