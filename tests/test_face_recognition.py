@@ -176,6 +176,12 @@ def test_rates_by_hand():
         roc(scores, np.ones(400, bool))
 
 
+def test_between_two_thresholds_the_equal_error_rate_lies_on_the_line():
+    """A third, then two thirds of the strangers are accepted, half of the true pairs refused at either."""
+    rate, threshold = equal_error_rate([0.9, 0.4, 0.8, 0.5, 0.3], [True, True, False, False, False])
+    assert rate == pytest.approx(0.5) and threshold == 0.5
+
+
 def test_perfect_scores_have_no_error():
     assert equal_error_rate([0.9, 0.8, 0.1], [True, True, False])[0] == 0
     assert verification([0.9, 0.8, 0.1], [True, True, False])["auc"] == 1
