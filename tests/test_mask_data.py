@@ -221,6 +221,15 @@ def test_changes_keep_the_shape_of_things(name):
     assert np.ptp(lengths) < 1e-4 if name == "turn" else 0.05 < np.ptp(lengths) < 1.6
 
 
+def test_colours_change_within_their_range():
+    images = blocks()
+    bright = Masked(np.where(np.arange(4) < 3, 250, images.joined).astype("uint8"), images.names)
+    pixels = np.concatenate(
+        [pixels for pixels, _ in mask_batches(bright, crop=(32, 32), batch_size=6, augment=["colour"], repeats=4)]
+    )
+    assert pixels.max() == 255 and pixels.min() > 100 and np.ptp(pixels.mean(axis=(1, 2, 3))) > 10
+
+
 def test_a_seed_deals_one_order_and_another_seed_another():
     def first(seed):
         return next(iter(mask_batches(blocks(), crop=(32, 32), batch_size=4, augment=list(AUGMENTATIONS), seed=seed)))
