@@ -27,9 +27,7 @@ def names(model, received):
     pairs |= _pair("pyramid", "global_feature_extractor.ppm.out.conv", 0)
     pairs |= _pair("context_depthwise", "feature_fusion.dwconv.conv", 0)
     pairs |= _pair("context", "feature_fusion.conv_lower_res", 0)
-    pairs |= _pair(
-        "details", "feature_fusion.conv_higher_res", 0
-    )
+    pairs |= _pair("details", "feature_fusion.conv_higher_res", 0)
     return pairs | {"classes": "classifier.conv.1"}
 
 
