@@ -5,7 +5,7 @@ import pytest
 
 from kerazoo.data.masks import Masked
 from kerazoo.evaluate.membranes import objects, rand_score, thin, thinned_rand_scores
-from kerazoo.evaluate.segmentation import evaluate, hausdorff95
+from kerazoo.evaluate.segmentation import confusion, evaluate, hausdorff95
 from kerazoo.evaluate.segmentation_baselines import segmentation_baselines
 
 pytest.importorskip("scipy")
@@ -82,6 +82,11 @@ def test_rand_score_by_hand():
     assert rand_score(truth, outside) == 1.0, "only pixels inside true objects count"
     with pytest.raises(ValueError, match="with an object"):
         rand_score(np.zeros((2, 2)), np.zeros((2, 2)))
+
+
+def test_rows_of_the_confusion_matrix_are_the_truth():
+    labels, answers = np.array([0, 0, 0, 1, 255]), np.array([0, 2, 2, 1, 0])
+    assert confusion(labels, answers, 3).tolist() == [[1, 0, 2], [0, 1, 0], [0, 0, 0]]
 
 
 def test_a_pixel_on_a_proposed_border_is_an_object_of_its_own():
