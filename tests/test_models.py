@@ -1,7 +1,8 @@
 """Every model of the registry keeps its promises: the same checks as `kerazoo verify`.
 
 What changed since the catalog was written is verified here in full. Of the rest, the catalog's
-record is held to be complete, and a sample that moves on each day is verified again.
+record is held to be complete, and a sample that moves on each day is verified again: of those that take long, by
+`-m slow`.
 """
 
 import datetime
@@ -13,6 +14,7 @@ from kerazoo import catalog
 from kerazoo.verification import plan, verify
 
 SAMPLE = int(os.environ.get("KERAZOO_VERIFY_SAMPLE", "2"))
+QUICK = 100  # Seconds that the promises of a group took when the catalog was written.
 
 catalog.import_all()
 GROUPS = plan.groups(catalog.list_models())
@@ -20,10 +22,23 @@ CHANGED = [members for members in GROUPS if any(plan.changed(name) for name in m
 UNCHANGED = [members for members in GROUPS if members not in CHANGED]
 
 
+def _seconds(members):
+    """What the catalog's record of a group took."""
+    promises = catalog.info(members[0])["measured"]["promises"]
+    return sum(outcome.get("seconds", 0) for name, outcome in promises.items() if name not in plan.OWN)
+
+
+def _todays(groups, count):
+    """The next groups each day, so that all have their turn."""
+    start = datetime.date.today().toordinal() * count
+    return [groups[(start + i) % len(groups)] for i in range(min(count, len(groups)))]
+
+
 def _todays_sample():
-    """The next SAMPLE groups each day, so that all have their turn."""
-    start = datetime.date.today().toordinal() * SAMPLE
-    return [UNCHANGED[(start + i) % len(UNCHANGED)] for i in range(min(SAMPLE, len(UNCHANGED)))]
+    """Quick groups, and a long one on demand."""
+    quick = [members for members in UNCHANGED if _seconds(members) <= QUICK]
+    long = [members for members in UNCHANGED if members not in quick]
+    return _todays(quick, SAMPLE) + [pytest.param(members, marks=pytest.mark.slow) for members in _todays(long, 1)]
 
 
 @pytest.mark.parametrize("members", CHANGED + _todays_sample(), ids=lambda members: members[0])
