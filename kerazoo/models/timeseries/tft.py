@@ -113,8 +113,8 @@ def tft(
         observed: variables known for the past alone.
         static: variables that do not change with time.
         quantiles: ascending, between 0 and 1; None forecasts one value.
-        normalize: scale each window's past by its own mean and deviation, and the forecast back, as NeuralForecast
-            does by default: for series whose level wanders.
+        normalize: scale each window's past by its own mean and deviation, and the forecast back, for series whose
+            level wanders; NeuralForecast takes median and absolute deviations by default.
         dropout: in the gated residual networks and after the attention.
         attention_dropout: of the attention's weights.
         lookback: time steps of the past.
