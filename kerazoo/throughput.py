@@ -10,7 +10,7 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 STEPS_PER_EXECUTION = (1, 8, 32)
 
 
-def measure(name, *, batch, build_arguments=None, steps=32, rounds=3):
+def measure(name, *, batch, build_arguments=None, steps=32, rounds=3, seconds=0.0):
     """Trains on one random batch, held in memory, and counts examples a second.
 
     Args:
@@ -18,7 +18,8 @@ def measure(name, *, batch, build_arguments=None, steps=32, rounds=3):
         batch: examples in a step.
         build_arguments: for `kerazoo.build`.
         steps: steps of one timed epoch; a multiple of 32, so that every combination runs whole.
-        rounds: timed epochs of each combination, taken in turns; the median counts.
+        rounds: timed epochs of each combination, taken in turns, at least; the median counts.
+        seconds: that the turns last together, at least: the epochs of a small model are too short to trust three.
 
     Returns:
         A list of rows: {"loop": "fit" or "hand-written", "precision", "xla", "steps_per_execution",
@@ -42,15 +43,17 @@ def measure(name, *, batch, build_arguments=None, steps=32, rounds=3):
             epochs.append(None)
     times = [[] for _ in combinations]
     gc.collect()
-    for _ in range(rounds):
-        for epoch, seconds in zip(epochs, times):
+    begun = time.perf_counter()
+    while any(epochs) and (rounds > 0 or time.perf_counter() - begun < seconds):
+        rounds -= 1
+        for epoch, taken in zip(epochs, times):
             if epoch:
                 started = time.perf_counter()
                 epoch()
-                seconds.append(time.perf_counter() - started)
-    for row, seconds in zip(combinations, times):
-        if seconds:
-            row["examples_per_second"] = round(steps * batch / float(np.median(seconds)), 2)
+                taken.append(time.perf_counter() - started)
+    for row, taken in zip(combinations, times):
+        if taken:
+            row["examples_per_second"] = round(steps * batch / float(np.median(taken)), 2)
     return combinations
 
 

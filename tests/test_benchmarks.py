@@ -60,6 +60,7 @@ def test_xla_pays_only_beyond_the_noise_and_training_decides(off, on, faster):
     training = [
         {"loop": "fit", "precision": "float32", "xla": False, "examples_per_second": off},
         {"loop": "fit", "precision": "float32", "xla": True, "examples_per_second": on},
+        {"loop": "hand-written", "precision": "float32", "xla": False, "examples_per_second": 1000.0},
     ]
     record = {"machine": {"device": "cpu"}, "inference": inference, "training": training}
     assert benchmarks._findings(record)["xla_faster"] == {"cpu": faster}
@@ -83,6 +84,16 @@ def test_training_rows(monkeypatch):
         ("hand-written", False, None),
     ]
     assert all(row["examples_per_second"] > 0 for row in rows), rows
+
+
+@pytest.mark.parametrize(("seconds", "turns"), [(0.0, 2), (300.0, 11)])
+def test_training_takes_turns_for_as_long_as_was_asked(monkeypatch, seconds, turns):
+    epochs, clock = [], iter(range(10**6))
+    monkeypatch.setattr(throughput, "_fit", lambda *_: lambda: epochs.append(None))
+    monkeypatch.setattr(throughput, "_by_hand", lambda *_: lambda: epochs.append(None))
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: float(next(clock)))
+    ways = len(throughput.measure("mlp", batch=4, rounds=2, seconds=seconds))
+    assert len(epochs) == ways * (1 + turns)  # a turn of 14 ways asks the clock 28 times, and once whether to go on
 
 
 def test_command_line(capsys):

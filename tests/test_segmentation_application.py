@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo.data.masks import Masked
+from kerazoo.evaluate.segmentation import evaluate
+from kerazoo.evaluate.segmentation_answers import Validation
 
 for needed in ("sklearn", "scipy", "matplotlib", "PIL", "ai_edge_litert"):
     pytest.importorskip(needed)
@@ -82,6 +85,26 @@ def test_a_folder_of_cells_from_data_to_report(cells, monkeypatch, capsys):
     printed = capsys.readouterr().out
     for said in ("Mean IoU on the", "most frequent class at each place", "TFLite float32", "Report: "):
         assert said in printed
+
+
+@pytest.mark.parametrize("batch_size", [2, 5])
+def test_validation_is_of_every_image_also_of_a_last_smaller_batch(batch_size):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 4), "uint8")
+    pixels[..., 3] %= 3
+    pixels[0, :9, :, 3] = 255
+    model, whole = (kerazoo.build("unet", input_shape=(32, 32, 3), num_classes=3, width=4) for _ in range(2))
+    watch = Validation(whole, Masked(pixels, tuple("abcde")), classes=3, batch_size=batch_size)
+    watch.set_model(model)
+    logs = {}
+    watch.on_epoch_end(0, logs)
+    labels = pixels[..., 3].astype("int32")
+    logits = model(pixels[..., :3].astype("float32"), training=False)
+    parts = [slice(start, start + batch_size) for start in range(0, 5, batch_size)]
+    losses = [float(model.loss(labels[part], logits[part])) for part in parts]
+    mean = np.average(losses, weights=[len(labels[part]) for part in parts])
+    assert logs["val_loss"] == pytest.approx(mean, rel=1e-4)
+    right = evaluate(labels, np.asarray(logits).argmax(axis=-1), 3).mean_iou
+    assert logs["val_mean_iou"] == pytest.approx(right, rel=1e-6)
 
 
 @pytest.mark.parametrize(

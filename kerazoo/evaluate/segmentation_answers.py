@@ -60,12 +60,11 @@ class Validation(keras.callbacks.Callback):
         import tensorflow as tf
 
         if self._answer is None:
-            loss = self.whole.loss
 
             @tf.function
             def answer(pixels, labels):
                 logits = self.whole(pixels, training=False)
-                return tf.argmax(logits, axis=-1), loss(labels, logits)
+                return tf.argmax(logits, axis=-1), self.whole.loss(labels, logits)
 
             self._answer = answer
         self.whole.set_weights(self.model.get_weights())
