@@ -55,11 +55,14 @@ class Judging:
             What the record and the report take from it, by their names.
 
         Raises:
-            LookAhead: the forecasts know of rows after their origin.
+            LookAhead: the forecasts know of rows after their origin; nothing is exported then.
         """
         from kerazoo.evaluate import forecasting
         from kerazoo.evaluate.predict import compiled, difference
 
+        observed = self.parts.tables.get("observed")
+        told = [self.parts.channels.values] if observed is None else [self.parts.channels.values, observed]
+        forecasting.check_no_look_ahead(self._anew, np.concatenate(told, axis=1), int(self.origins[0]))
         model = self.deployable(self.parts)
         report = self._export(model)
         network = compiled(model)
@@ -67,9 +70,6 @@ class Judging:
         print("Testing the model, its exported files and the baselines ...")
         answers = {form: self.run(function) for form, function in ({"keras": network} | forms).items()}
         judged = {form: self.errors(*both) for form, both in answers.items()}
-        observed = self.parts.tables.get("observed")
-        told = [self.parts.channels.values] if observed is None else [self.parts.channels.values, observed]
-        forecasting.check_no_look_ahead(self._anew, np.concatenate(told, axis=1), int(self.origins[0]))
         exports = [
             {
                 "form": file.engine,
@@ -177,7 +177,6 @@ class Judging:
         """One forecast by all that happens from the raw rows on, scaling included."""
         from kerazoo.data.series_parts import SeriesParts
         from kerazoo.evaluate import forecasting
-        from kerazoo.evaluate.predict import compiled
 
         old, series = self.parts, self.parts.series
         told = {name: old.covariates[name].names if name in old.covariates else () for name in ("known", "observed")}
@@ -187,7 +186,7 @@ class Judging:
         changed = series.select(columns).with_values(np.concatenate([values, known], axis=1))
         parts = SeriesParts(changed, old.split, calendar=self.arguments.calendar, **self.sizes, **told)
         inputs = forecasting.inputs_at([origin], parts.channels.values, **self.sizes, **parts.tables)
-        return compiled(self.deployable(parts))(inputs)
+        return np.asarray(self.deployable(parts)(inputs))
 
     def _quantiles(self, answers):
         """Rows of quantile scores, in standard deviations, of the network and of the naive forecast; or None."""

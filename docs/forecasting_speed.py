@@ -2,11 +2,11 @@
 
     python docs/forecasting_speed.py patchtst_small nhits tsmixer lstm_seq2seq nlinear
 
-An epoch is every training window of all seven channels once, 336 hours back and 96 ahead, in batches of 128
-(--batch). Each way runs in a process of its own, and the ways take turns, so that a machine that slows down slows them
-all alike. Where NeuralForecast is not installed its column is left out; its models of one series get seven times as
-many windows of one channel, in batches seven times as large; its LSTM reads each channel by itself, kerazoo's reads all
-together.
+An epoch is every training window of all seven channels once, 336 hours back (--lookback) and 96 ahead, in batches of
+128 (--batch). Each way runs in a process of its own, and the ways take turns, so that a machine that slows down slows
+them all alike. Where NeuralForecast is not installed its column is left out; its models of one series get seven times
+as many windows of one channel, in batches seven times as large; its LSTM reads each channel by itself, kerazoo's reads
+all together.
 """
 
 import argparse
@@ -14,9 +14,10 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 
-LOOKBACK, HORIZON, ROWS = 336, 96, 8640
+HORIZON, ROWS = 96, 8640
 WAYS = ("windows", "array", "neuralforecast")
 EPOCHS = 2  # That count, in each process; one before them does not.
 STEPS = 8  # Of NeuralForecast's, from which the time of an epoch follows: its slowest model takes minutes for one.
@@ -41,26 +42,26 @@ def seconds_of(step):
     return min(times)
 
 
-def keras_epoch(name, way, batch):
+def keras_epoch(name, way, batch, lookback):
     """Seconds of an epoch by kerazoo's defaults, or by Keras's on an array of all windows."""
     import numpy as np
 
     import kerazoo
     from kerazoo.data.windows import window_starts, windows
 
-    values, sizes = series(), {"lookback": LOOKBACK, "horizon": HORIZON}
+    values, sizes = series(), {"lookback": lookback, "horizon": HORIZON}
     starts = window_starts(ROWS, **sizes)
     if way == "windows":
         model = kerazoo.build(name, channels=7, **sizes)
         data = windows(values, starts, batch_size=batch, training=True, **sizes)
         return seconds_of(lambda: model.fit(data, verbose=0, shuffle=False))
     model = kerazoo.build(name, channels=7, jit_compile=False, steps_per_execution=1, **sizes)
-    cut = values[starts[:, None] + np.arange(LOOKBACK + HORIZON)]
-    past, future = cut[:, :LOOKBACK], cut[:, LOOKBACK:]
+    cut = values[starts[:, None] + np.arange(lookback + HORIZON)]
+    past, future = cut[:, :lookback], cut[:, lookback:]
     return seconds_of(lambda: model.fit(past, future, batch_size=batch, verbose=0))
 
 
-def neuralforecast_epoch(name, batch):
+def neuralforecast_epoch(name, batch, lookback):
     """Seconds of as many steps as an epoch has, by what some steps more take: the start is not counted."""
     import logging
     import warnings
@@ -78,7 +79,7 @@ def neuralforecast_epoch(name, batch):
         {"unique_id": np.repeat(list("abcdefg"), ROWS), "ds": np.tile(stamps, 7), "y": values.T.ravel()}
     )
     quiet = dict.fromkeys(("enable_progress_bar", "enable_model_summary", "logger", "enable_checkpointing"), False)
-    common = {"h": HORIZON, "input_size": LOOKBACK, "loss": MSE(), "scaler_type": "identity", "accelerator": "cpu"}
+    common = {"h": HORIZON, "input_size": lookback, "loss": MSE(), "scaler_type": "identity", "accelerator": "cpu"}
     common |= quiet | {"batch_size": 7, "windows_batch_size": 7 * batch}
     sizes = {"encoder_layers": 3, "n_heads": 4, "hidden_size": 16, "linear_hidden_size": 128, "dropout": 0.3}
     make = {
@@ -90,7 +91,7 @@ def neuralforecast_epoch(name, batch):
             **common, encoder_n_layers=1, encoder_hidden_size=128, decoder_layers=1, max_steps=steps
         ),
     }[name]
-    few, epoch, times = 2, (ROWS - LOOKBACK - HORIZON + 1) // batch, {}
+    few, epoch, times = 2, (ROWS - lookback - HORIZON + 1) // batch, {}
     for steps in (few, few + STEPS) * EPOCHS:
         model = NeuralForecast([make()], freq="h")
         start = time.perf_counter()
@@ -104,22 +105,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+")
     parser.add_argument("--batch", type=int, default=128, help="windows in a batch")
+    parser.add_argument("--lookback", type=int, default=336, help="hours back")
     parser.add_argument("--rounds", type=int, default=2, help="turns that every way gets; its fastest counts")
     parser.add_argument("--ways", default=",".join(WAYS), help="some of them, with commas")
     parser.add_argument("--way", choices=WAYS, help="measure one way of one model in this process")
     arguments = parser.parse_args()
     if arguments.way:
         (name,) = arguments.models
-        neural = arguments.way == WAYS[2]
-        take = neuralforecast_epoch if neural else lambda name, batch: keras_epoch(name, arguments.way, batch)
-        print(json.dumps(take(name, arguments.batch)))
+        take = neuralforecast_epoch if arguments.way == WAYS[2] else partial(keras_epoch, way=arguments.way)
+        print(json.dumps(take(name, batch=arguments.batch, lookback=arguments.lookback)))
         return
     ways = [way for way in arguments.ways.split(",") if way != WAYS[2] or find_spec(way)]
     print(f"| model | {' | '.join(ways)} |\n|---|{'---:|' * len(ways)}")
     for name in arguments.models:
         best = dict.fromkeys(ways, float("inf"))
         for way in ways * arguments.rounds:
-            command = [sys.executable, __file__, name, f"--way={way}", f"--batch={arguments.batch}"]
+            sizes = [f"--batch={arguments.batch}", f"--lookback={arguments.lookback}"]
+            command = [sys.executable, __file__, name, f"--way={way}", *sizes]
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             best[way] = min(best[way], float(output.splitlines()[-1]))
         print(f"| `{name}` | {' | '.join(f'{seconds:.2f} s' for seconds in best.values())} |", flush=True)

@@ -484,6 +484,7 @@ def test_an_observed_column_that_looks_ahead_is_caught(load_csv, monkeypatch):
     options = ["--model=tft", "--option=width=8", "--option=heads=2", "--epochs=1", "--observed=other"]
     with pytest.raises(forecasting.LookAhead, match="changed by"):
         kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, *options])
+    assert not (load_csv.parent / "saved_models").exists()
 
 
 def test_quantiles_of_drawn_futures(load_csv, capsys):
