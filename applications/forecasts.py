@@ -40,7 +40,7 @@ class Judging:
 
         self.arguments, self.parts, self.weights = arguments, parts, weights
         self.sizes = {"lookback": parts.lookback, "horizon": parts.horizon}
-        self.origins = parts.starts["test"] + parts.lookback
+        self.origins = parts.origins("test")
         self.season = season
         self.naive_name = f"seasonal naive ({season} rows)"
         self.naive = {
@@ -135,7 +135,7 @@ class Judging:
             self.arguments.export,
             formats=("saved_model", "tflite"),
             representative_data=forecasting.inputs_at(
-                parts.starts["train"][:64] + parts.lookback, parts.channels.values, **self.sizes, **parts.tables
+                parts.origins("train")[:64], parts.channels.values, **self.sizes, **parts.tables
             ),
             metadata={
                 "columns": list(parts.channels.names),
@@ -201,7 +201,7 @@ class Judging:
         spread = forecasting.with_error_quantiles(
             self.naive[self.naive_name],
             parts.channels.values,
-            parts.starts["train"] + parts.lookback,
+            parts.origins("train"),
             arguments.quantiles,
             **self.sizes,
         )

@@ -56,7 +56,7 @@ def keras_epoch(name, way, batch, lookback):
         data = windows(values, starts, batch_size=batch, training=True, **sizes)
         return seconds_of(lambda: model.fit(data, verbose=0, shuffle=False))
     model = kerazoo.build(name, channels=7, jit_compile=False, steps_per_execution=1, **sizes)
-    cut = values[starts[:, None] + np.arange(lookback + HORIZON)]
+    cut = values[np.asarray(starts)[:, None] + np.arange(lookback + HORIZON)]
     past, future = cut[:, :lookback], cut[:, lookback:]
     return seconds_of(lambda: model.fit(past, future, batch_size=batch, verbose=0))
 

@@ -3,6 +3,9 @@
 import hashlib
 import importlib.util
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,7 +140,7 @@ def test_a_slice_is_a_view():
 def test_windows_hold_what_the_series_holds():
     values = np.arange(40, dtype="float32").reshape(20, 2)
     starts = window_starts(20, lookback=5, horizon=3, first=8, last=18)
-    assert starts.tolist() == list(range(3, 11))
+    assert starts == range(3, 11)
     seen = 0
     for past, future in windows(values, starts, lookback=5, horizon=3, batch_size=3, targets=[1]):
         assert past.shape[1:] == (5, 2) and future.shape[1:] == (3, 1)
@@ -164,6 +167,44 @@ def test_training_shuffles_anew_and_repeatably():
     assert firsts(make()) == one
     left = windows(values, starts[:13], lookback=4, horizon=2, batch_size=8, training=True)
     assert len(firsts(left)) == 8
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_range_of_starts_and_their_list_give_the_same_windows(training):
+    values = np.arange(60, dtype="float32")[:, None]
+    options = {"lookback": 4, "horizon": 2, "batch_size": 8, "training": training, "seed": 3}
+    one, two = windows(values, range(7, 41), **options), windows(values, list(range(7, 41)), **options)
+    assert len(one) == len(two) == (4 if training else 5)
+    for (past, future), (same_past, same_future) in zip(one, two, strict=True):
+        assert np.array_equal(past, same_past) and np.array_equal(future, same_future)
+
+
+MEMORY_OF_WINDOWS = """
+import numpy as np
+from kerazoo.data.windows import window_starts, windows
+
+def peak():
+    return next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+
+def epoch(rows, batches):
+    values = np.ones((rows, 2), "float32")
+    sizes = {"lookback": 96, "horizon": 24}
+    data = windows(values, window_starts(rows, **sizes), batch_size=32, training=True, **sizes)
+    for _ in data.take(batches):
+        pass
+    return values.nbytes
+
+epoch(2000, 50)
+before = peak()
+size = epoch(16_000_000, 500)
+print((peak() - before) / size)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux's /proc")
+def test_a_series_and_its_windows_take_twice_the_memory_of_the_series():
+    process = subprocess.run([sys.executable, "-c", MEMORY_OF_WINDOWS], check=True, capture_output=True, text=True)
+    assert float(process.stdout) < 2.25  # NumPy's, TensorFlow's, and what is passing through.
 
 
 @pytest.mark.parametrize("sizes", [{"lookback": 20, "horizon": 1}, {"lookback": 3, "horizon": 3, "first": 18}])

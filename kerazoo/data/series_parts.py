@@ -111,6 +111,10 @@ class SeriesParts:
         """{"known" | "observed": (T, K), raw}, as `forecasting.backtest` takes them."""
         return {name: columns.values for name, columns in self.covariates.items()}
 
+    def origins(self, part):
+        """The first row to forecast of every window of a part: int64, (N,)."""
+        return np.arange(len(self.starts[part])) + self.starts[part].start + self.lookback
+
     def batches(self, part, batch_size, *, training=False, seed=0):
         """(past, future) of a part, scaled, for `fit`."""
         return windows(

@@ -7,7 +7,7 @@ PIECE = 65_536  # Rows that are copied or summed at a time.
 
 
 def window_starts(rows, *, lookback, horizon, first=0, last=None):
-    """First rows of all windows whose future lies in [first, last): int64, (N,).
+    """First rows of all windows whose future lies in [first, last): a range, which no memory is spent on.
 
     The past may reach before `first`: a test window looks back into the validation rows, as a forecaster in
     use would.
@@ -24,16 +24,16 @@ def window_starts(rows, *, lookback, horizon, first=0, last=None):
 
     Example:
 
-    >>> window_starts(10, lookback=3, horizon=2).tolist()
-    [0, 1, 2, 3, 4, 5]
-    >>> window_starts(10, lookback=3, horizon=2, first=7).tolist()
-    [4, 5]
+    >>> window_starts(10, lookback=3, horizon=2)
+    range(0, 6)
+    >>> window_starts(10, lookback=3, horizon=2, first=7)
+    range(4, 6)
     """
     last = rows if last is None else last
     if lookback < 1 or horizon < 1:
         raise ValueError(f"`lookback` and `horizon` must be at least 1. Received: {lookback!r} and {horizon!r}.")
-    starts = np.arange(max(first - lookback, 0), last - lookback - horizon + 1, dtype="int64")
-    if not len(starts) or last > rows:
+    starts = range(max(first - lookback, 0), last - lookback - horizon + 1)
+    if not starts or last > rows:
         raise ValueError(
             f"Rows {first} to {last} of {rows} must hold a window of {lookback} past and {horizon} future rows. "
             "Received: too few rows."
@@ -58,7 +58,7 @@ def windows(
 
     Args:
         values: (T, C), float32; a variable of `hold` is used as it is.
-        starts: first rows of the windows, as `window_starts` gives them.
+        starts: first rows of the windows: the range that `window_starts` gives, or any integers.
         lookback: rows of the past.
         horizon: rows of the future.
         batch_size: windows in a batch; the last one may be smaller, in training it is left out.
@@ -98,8 +98,8 @@ def windows(
         future = future if targets is None else tf.gather(future, targets, axis=-1)
         return inputs if len(tables) > 1 else past, future
 
-    order = _shuffled(starts, batch_size, seed) if training else _in_order(starts, batch_size)
-    pairs = order.map(cut, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    order = _shuffled(len(starts), batch_size, seed) if training else _in_order(len(starts), batch_size)
+    pairs = order.map(_picked_from(starts)).map(cut, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
     pairs.tables = tables  # tf.data itself does not keep a variable alive.
     return pairs
 
@@ -107,7 +107,8 @@ def windows(
 def hold(values, mean=0.0, deviation=1.0):
     """(values - mean) / deviation as TensorFlow holds it: a float32 variable that is filled piece by piece.
 
-    A constant would cost twice the memory of the array it is made from, beside that array.
+    A constant would cost twice the memory of the array it is made from, beside that array. So would `held[a:b].assign`,
+    which reads what it is about to write: TensorFlow then writes into a copy.
 
     Args:
         values: (T, C).
@@ -115,32 +116,41 @@ def hold(values, mean=0.0, deviation=1.0):
     """
     held = tf.Variable(lambda: tf.zeros(values.shape), trainable=False)
     for first in range(0, len(values), PIECE):
-        piece = np.asarray(values[first : first + PIECE], "float32")
-        held[first : first + PIECE].assign((piece - mean) / deviation)
+        piece = (np.asarray(values[first : first + PIECE], "float32") - mean) / deviation
+        bounds = {"begin": [first], "end": [first + len(piece)], "strides": [1]}
+        tf.raw_ops.ResourceStridedSliceAssign(ref=held.handle, value=tf.cast(piece, "float32"), **bounds)
     return held
 
 
-def _in_order(starts, batch_size):
-    return tf.data.Dataset.from_tensor_slices(np.asarray(starts, "int64")).batch(batch_size)
+def _picked_from(starts):
+    """A function: places in `starts` -> the starts there. A range is computed and not held."""
+    if isinstance(starts, range):
+        return lambda places: starts.start + places * starts.step
+    held = tf.constant(np.asarray(starts, "int64"))
+    return lambda places: tf.gather(held, places)
 
 
-def _shuffled(starts, batch_size, seed):
-    """Batches of the starts in an order that is new every epoch; a last, smaller one is left out.
+def _in_order(count, batch_size):
+    """Batches of the places 0 ... count - 1; the last one may be smaller."""
+    return tf.data.Dataset.range(0, count, batch_size).map(
+        lambda first: tf.range(first, tf.minimum(first + batch_size, count))
+    )
+
+
+def _shuffled(count, batch_size, seed):
+    """The same in an order that is new every epoch; a last, smaller batch is left out, but not an only one.
 
     The order is computed number by number: tf.data's own shuffle holds a hundred bytes and more for each window,
     several times the row that it adds to the series.
     """
-    starts = tf.constant(np.asarray(starts, "int64"))
-    count = len(starts)
     used = count - count % batch_size or count
 
     def epoch(key):
-        def batch(first):
-            places = tf.range(first, tf.minimum(first + batch_size, count))
-            places = tf.random.experimental.index_shuffle(places, tf.stack([key, key]), tf.cast(count - 1, "int64"))
-            return tf.gather(starts, places)
-
-        return tf.data.Dataset.range(0, used, batch_size).map(batch)
+        return _in_order(used, batch_size).map(
+            lambda places: tf.random.experimental.index_shuffle(
+                places, tf.stack([key, key]), tf.cast(count - 1, "int64")
+            )
+        )
 
     keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
     return keys.flat_map(epoch).apply(tf.data.experimental.assert_cardinality(-(-used // batch_size)))
