@@ -13,7 +13,7 @@ def named_text(archive, member, *, folder, file, address, sha256, size):
 
     Args:
         archive: name of a zip archive that may lie in the data folder.
-        member: name of the file in it.
+        member: name of the file in it, with its folders as far as others have the same name.
         folder: where the download goes, in the data folder.
         file: name of the download.
         address: the download's.
@@ -26,7 +26,7 @@ def named_text(archive, member, *, folder, file, address, sha256, size):
     """
     archive, path = data_folder() / archive, data_folder() / folder / file
     if archive.is_file() and not path.is_file():
-        members = read_zip(archive, lambda name: PurePosixPath(name).name == member)
+        members = read_zip(archive, lambda name: f"/{name}".endswith(f"/{member}"))
         if len(members) != 1:
             raise ValueError(f"{archive} must have one member {member}. Received: {sorted(members)}.")
         return next(iter(members.values())).decode()

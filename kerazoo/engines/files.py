@@ -19,6 +19,7 @@ EXACT = ("saved_model", "tflite", "onnx", "openvino", "keras")
 REPORT = "export.json"
 METADATA = "metadata.json"
 LABELS = "labels.txt"
+TOKENIZER = "tokenizer.json"
 _SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".keras": "keras"}
 _NEEDS = {
     "onnx": ("onnxruntime", 'pip install "kerazoo[onnx]"'),

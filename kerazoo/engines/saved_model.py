@@ -10,7 +10,7 @@ from kerazoo.engines.base import Engine
 
 
 class SavedModelEngine(Engine):
-    """The `serving_default` signature of a SavedModel; `raw` runs its endpoint on image bytes."""
+    """The `serving_default` signature of a SavedModel; `raw` runs its endpoint on image bytes or texts."""
 
     def __init__(self, path, *, engine="saved_model", metadata, threads=None):
         warn_of_threads(engine, threads)
@@ -30,10 +30,10 @@ class SavedModelEngine(Engine):
         self._run = graph.served(concrete)
 
     def raw(self, files):
-        """Labels and scores of encoded images, best first.
+        """Labels and scores of encoded images or of texts, best first.
 
         Args:
-            files: a list of `bytes`, each a JPEG or PNG file.
+            files: a list of `bytes`, each a JPEG or PNG file; or of strings, where the model takes texts.
 
         Returns:
             {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}.
@@ -47,7 +47,9 @@ class SavedModelEngine(Engine):
                 'This needs an export with signature="raw". '
                 f"Received: an export with {sorted(self._loaded.signatures)}."
             )
-        outputs = self._loaded.signatures["raw"](images=tf.constant(list(files), tf.string, shape=(len(files),)))
+        signature = self._loaded.signatures["raw"]
+        (takes,) = signature.structured_input_signature[1]
+        outputs = signature(**{takes: tf.constant(list(files), tf.string, shape=(len(files),))})
         labels = np.array([[label.decode() for label in row] for row in outputs["labels"].numpy()], dtype=object)
         return {"labels": labels, "scores": outputs["scores"].numpy()}
 

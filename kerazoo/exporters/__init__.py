@@ -32,6 +32,7 @@ def export(
     representative_data=None,
     batch_size=1,
     signature="tensors",
+    tokenizer=None,
     metadata=None,
     verify=True,
     on_error="raise",
@@ -53,8 +54,10 @@ def export(
             are taken from it for TFLite.
         batch_size: the batch of the TFLite files (`kerazoo.load` loops over larger ones); None leaves
             it open, which recurrent and some attention models do not survive.
-        signature: "tensors", or "raw" for a further SavedModel endpoint from JPEG or PNG bytes to
-            labels and scores.
+        signature: "tensors", or "raw" for a further SavedModel endpoint from JPEG or PNG bytes, or
+            with a `tokenizer` from texts, to labels and scores.
+        tokenizer: a layer from texts to ids, for a model that takes ids; `tokenizer.json` holds it for
+            the files that take ids alone.
         metadata: a JSON-able dict that travels along. Used here: "labels" (one for each class);
             "preprocessing": {"resize": "bilinear", "fit": "stretch" | "crop" | "pad", "antialias":
             False}; "output": "logits" | "probabilities"; "top_k": 5.
@@ -105,16 +108,22 @@ def export(
     interface = Interface(model, first)
     if first is not None:
         interface.unpack(first)  # Refuses data that does not fit, before anything is converted.
+    endpoint = None
     if signature == "raw":
         if "saved_model" not in formats:
             raise ValueError(f'`signature="raw"` is an endpoint of the format "saved_model". Received: {formats}.')
-        raw.check(interface, metadata)
+        if tokenizer is None:
+            raw.check(interface, metadata)
+            endpoint = raw.endpoint(interface, metadata)
+        else:
+            raw.check_texts(interface, metadata, tokenizer)
+            endpoint = raw.of_texts(interface, metadata, tokenizer)
     shapes = _shapes(interface, representative_data, needed="tflite" in formats or quantize)
     with new_version(path) as (folder, move):
         writing = Writing(interface, folder, metadata=metadata, on_error=on_error)
-        writing.write(
-            formats, quantize, data=representative_data, batch_size=batch_size, shapes=shapes, raw=signature == "raw"
-        )
+        writing.write(formats, quantize, data=representative_data, batch_size=batch_size, shapes=shapes, raw=endpoint)
+        if tokenizer is not None:
+            writing.write_tokenizer(tokenizer)
         if verify:
             writing.verify(representative_data)
         return _finish(writing.report(verified=verify), folder, move)

@@ -1,4 +1,7 @@
-"""The `raw` endpoint of an image classifier: JPEG or PNG files in, labels and scores out."""
+"""The `raw` endpoint of a classifier of images or texts: JPEG or PNG files or strings in, labels and scores out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import tensorflow as tf
 
@@ -11,6 +14,21 @@ RESIZES = ("bilinear", "bicubic", "nearest", "area", "lanczos3", "lanczos5")
 FITS = ("stretch", "crop", "pad")
 OUTPUTS = ("logits", "probabilities")
 TOP_K = 5
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An endpoint.
+
+    Attributes:
+        function: (B,) strings -> {"labels": (B, K) strings, "scores": (B, K) float32}.
+        takes: the argument's name.
+        resource: the layer whose tables it looks things up in, or None.
+    """
+
+    function: Callable
+    takes: str
+    resource: object = None
 
 
 def check(interface, metadata):
@@ -33,27 +51,18 @@ def check(interface, metadata):
     for kind, received, choices in (
         ("`resize`", preprocessing.get("resize", "bilinear"), RESIZES),
         ("`fit`", preprocessing.get("fit", "stretch"), FITS),
-        ("`output`", metadata.get("output", "logits"), OUTPUTS),
     ):
         if received not in choices:
             raise ValueError(unknown_choice(f"{kind} in the metadata", received, choices))
-    labels, classes = metadata.get("labels"), outputs[0].shape[1]
-    if labels is not None and len(labels) != classes:
-        raise ValueError(f"`labels` must name each of the {classes} classes. Received: {len(labels)} labels.")
-    top = metadata.get("top_k", TOP_K)
-    if not isinstance(top, int) or top < 1:
-        raise ValueError(f"`top_k` in the metadata must be a positive whole number. Received: {top!r}.")
+    check_labels(metadata, outputs[0].shape[1])
 
 
 def endpoint(interface, metadata):
-    """A function from (B,) image files to {"labels": (B, K) strings, "scores": (B, K) float32}."""
+    """A `Raw` from (B,) image files."""
     (name, facts), *_ = interface.inputs.items()
     _, height, width, channels = facts.shape
     preprocessing = metadata.get("preprocessing")
     preprocessing = preprocessing if isinstance(preprocessing, dict) else {}
-    classes = interface.model.outputs[0].shape[1]
-    labels = tf.constant([str(label) for label in metadata.get("labels") or range(classes)])
-    top = min(metadata.get("top_k", TOP_K), classes)
 
     def one(file):
         image = tf.cast(decode(file, channels), tf.float32)
@@ -63,14 +72,62 @@ def endpoint(interface, metadata):
         # Each image is shrunk as soon as it is decoded: memory holds only a few at full size.
         spec = tf.TensorSpec((height, width, channels), facts.dtype)
         pixels = tf.map_fn(one, images, fn_output_signature=spec, parallel_iterations=4)
-        scores = next(iter(interface.serve(**{name: pixels}).values()))
-        scores = tf.cast(scores, tf.float32)
-        if metadata.get("output", "logits") == "logits":
-            scores = tf.nn.softmax(scores)
-        best, indices = tf.math.top_k(scores, top)
-        return {"labels": tf.gather(labels, indices), "scores": best}
+        return ranked(interface, {name: pixels}, metadata)
 
-    return raw
+    return Raw(raw, "images")
+
+
+def check_labels(metadata, classes):
+    """Refuses labels that are not as many as the classes, an unknown kind of output, or a `top_k` below 1.
+
+    Raises:
+        ValueError: as said.
+    """
+    output = metadata.get("output", "logits")
+    if output not in OUTPUTS:
+        raise ValueError(unknown_choice("`output` in the metadata", output, OUTPUTS))
+    labels, top = metadata.get("labels"), metadata.get("top_k", TOP_K)
+    if labels is not None and len(labels) != classes:
+        raise ValueError(f"`labels` must name each of the {classes} classes. Received: {len(labels)} labels.")
+    if not isinstance(top, int) or top < 1:
+        raise ValueError(f"`top_k` in the metadata must be a positive whole number. Received: {top!r}.")
+
+
+def ranked(interface, inputs, metadata):
+    """The classifier's likeliest classes for named tensors: {"labels": (B, K) strings, "scores": (B, K) float32}."""
+    scores = tf.cast(next(iter(interface.serve(**inputs).values())), tf.float32)
+    classes = scores.shape[1]
+    labels = tf.constant([str(label) for label in metadata.get("labels") or range(classes)])
+    if metadata.get("output", "logits") == "logits":
+        scores = tf.nn.softmax(scores)
+    best, indices = tf.math.top_k(scores, min(metadata.get("top_k", TOP_K), classes))
+    return {"labels": tf.gather(labels, indices), "scores": best}
+
+
+def check_texts(interface, metadata, tokenizer):
+    """Refuses what the endpoint of texts cannot serve, before anything is written.
+
+    Raises:
+        ValueError: no classifier of one row of ids, or metadata with unknown choices.
+    """
+    facts = list(interface.inputs.values())
+    outputs = getattr(interface.model, "outputs", None) or []
+    ids = len(facts) == 1 and len(facts[0].shape) == 2 and facts[0].dtype.startswith("int")
+    if not ids or len(outputs) != 1 or len(outputs[0].shape) != 2:
+        raise ValueError(
+            'With a `tokenizer`, `signature="raw"` needs one input (B, length) of integers and one output '
+            f"(B, classes). Received: inputs {facts}, outputs {[tuple(output.shape) for output in outputs]}."
+        )
+    length = facts[0].shape[1]
+    if length is not None and tokenizer.length != length:
+        raise ValueError(f"The tokenizer's `length` must be the model's, {length}. Received: {tokenizer.length!r}.")
+    check_labels(metadata, outputs[0].shape[1])
+
+
+def of_texts(interface, metadata, tokenizer):
+    """A `Raw` from (B,) texts."""
+    (name,) = interface.inputs
+    return Raw(lambda texts: ranked(interface, {name: tokenizer(texts)}, metadata), "texts", tokenizer)
 
 
 def decode(file, channels):

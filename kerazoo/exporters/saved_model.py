@@ -6,10 +6,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from kerazoo.exporters import raw
 
-
-def write(interface, folder, *, batch_size=None, shapes=None, metadata=None, raw_endpoint=False):
+def write(interface, folder, *, batch_size=None, shapes=None, raw=None):
     """Writes the endpoints `serve` and `serving_default` (inference mode), and `raw` where asked.
 
     Args:
@@ -17,8 +15,7 @@ def write(interface, folder, *, batch_size=None, shapes=None, metadata=None, raw
         folder: where to; existing files of other names in it stay.
         batch_size: the only batch it takes; None takes any.
         shapes: {input: shape} for sizes that the model leaves open.
-        metadata: for the raw endpoint.
-        raw_endpoint: add the endpoint from image files to labels and scores.
+        raw: the endpoint from files or texts to labels and scores, a `Raw`, or None.
     """
     archive = keras.export.ExportArchive()
     archive.track(interface.model)
@@ -26,10 +23,10 @@ def write(interface, folder, *, batch_size=None, shapes=None, metadata=None, raw
     endpoint = tf.function(interface.serve, autograph=False)
     endpoint.get_concrete_function(**specs)  # A function traced by keywords keeps the inputs' names.
     archive.add_endpoint("serve", endpoint)
-    if raw_endpoint:
-        archive.add_endpoint(
-            "raw", raw.endpoint(interface, metadata or {}), [tf.TensorSpec((None,), tf.string, name="images")]
-        )
+    if raw:
+        if raw.resource is not None:
+            archive.track(raw.resource)
+        archive.add_endpoint("raw", raw.function, [tf.TensorSpec((None,), tf.string, name=raw.takes)])
     archive.write_out(str(folder), verbose=False)
 
 

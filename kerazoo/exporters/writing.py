@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 
+import keras
 import numpy as np
 
 from kerazoo import engines
@@ -35,7 +36,7 @@ class Writing:
         work.mkdir()
         if "saved_model" in formats:
             started = time.perf_counter()
-            saved_model.write(self.interface, self.folder, metadata=self.metadata, raw_endpoint=raw)
+            saved_model.write(self.interface, self.folder, raw=raw)
             file = ExportedFile("saved_model", None, "saved_model", path=".")
             file.seconds = round(time.perf_counter() - started, 3)
             self.files.append(file)
@@ -92,6 +93,11 @@ class Writing:
             (place / names.METADATA).write_text(json.dumps(self.metadata, indent=2), encoding="utf-8")
             if self.metadata.get("labels"):
                 (place / names.LABELS).write_text("\n".join(self.metadata["labels"]) + "\n", encoding="utf-8")
+
+    def write_tokenizer(self, tokenizer):
+        """What turns texts into the ids that the files take, as Keras's JSON."""
+        text = json.dumps(keras.saving.serialize_keras_object(tokenizer), ensure_ascii=False)
+        (self.folder / names.TOKENIZER).write_text(text, encoding="utf-8")
 
     def verify(self, data):
         """Reloads every file from disk, compares it with the model, and times the ones that pass."""

@@ -9,7 +9,8 @@ alone, and logits come out.
 import keras
 from keras import layers
 
-from kerazoo.models.timeseries.classifier import compile_classes, sample_of, series_input
+from kerazoo.models.classes import compile_classes
+from kerazoo.models.timeseries.classifier import sample_of, series_input
 from kerazoo.models.timeseries.forecaster import NO_INT8, check_sizes
 from kerazoo.registry import register
 

@@ -1,4 +1,4 @@
-"""What all classifiers of series share: their input, their head, how they are compiled, random series to test with."""
+"""What all classifiers of series share: their input, their head, random series to test with."""
 
 import keras
 import numpy as np
@@ -23,16 +23,6 @@ def pooled_head(x, num_classes):
     """(B, T, C) -> (B, num_classes), logits of the mean over time."""
     x = layers.GlobalAveragePooling1D(name="mean_over_time")(x)
     return layers.Dense(num_classes, dtype="float32", name="logits")(x)  # float32 under any policy
-
-
-def compile_classes(model, learning_rate):
-    """Compiles a classifier with Adam and cross-entropy on integer labels; returns it."""
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    return model
 
 
 def sample_of(*, length, channels, num_classes):

@@ -8,7 +8,8 @@ import keras
 from keras import layers
 
 from kerazoo.layers.batch_normalization import BatchNormalization
-from kerazoo.models.timeseries.classifier import compile_classes, pooled_head, sample_of, series_input
+from kerazoo.models.classes import compile_classes
+from kerazoo.models.timeseries.classifier import pooled_head, sample_of, series_input
 from kerazoo.models.timeseries.forecaster import check_sizes
 from kerazoo.registry import register
 

@@ -11,7 +11,8 @@ from keras import layers
 
 from kerazoo.layers.batch_normalization import BatchNormalization
 from kerazoo.layers.minirocket_features import MiniRocketFeatures
-from kerazoo.models.timeseries.classifier import compile_classes, sample_of, series_input
+from kerazoo.models.classes import compile_classes
+from kerazoo.models.timeseries.classifier import sample_of, series_input
 from kerazoo.registry import register
 
 # `params`: trainable ones with two classes, whatever the series, as tsai's model has them.
