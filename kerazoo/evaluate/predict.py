@@ -26,11 +26,11 @@ def compiled(model):
     """The model's inference as one compiled function on numpy arrays: `predict` costs 40 ms a call more."""
     import tensorflow as tf
 
-    signature = keras.tree.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]], "float32"), model.input)
+    signature = keras.tree.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), model.input)
     run = tf.function(lambda x: model(x, training=False), input_signature=[signature])
 
     def call(inputs):
-        tensors = keras.tree.map_structure(lambda array: tf.constant(array, "float32"), inputs)
+        tensors = keras.tree.map_structure(lambda array, spec: tf.constant(array, spec.dtype), inputs, signature)
         return keras.tree.map_structure(keras.ops.convert_to_numpy, run(tensors))
 
     return call

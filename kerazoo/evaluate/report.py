@@ -44,6 +44,9 @@ tr.strong td { font-weight: 650; }
 .strips figure { margin: 0 0 14px; font-size: 13px; }
 .strips img { width: 100%; display: block; }
 .strips figcaption { color: var(--muted); margin-top: 4px; overflow-wrap: anywhere; }
+.marked figure { margin: 0 0 12px; padding-bottom: 12px; border-bottom: 1px solid var(--line); }
+.marked figcaption { font-size: 13px; color: var(--muted); }
+.marked mark { color: inherit; border-radius: 4px; padding: 1px 2px; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .note { border-left: 4px solid #ea8a0c; background: #fff8ec; padding: 10px 14px; border-radius: 6px; margin: 0 0 14px; }
 code, pre { font: 13.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
@@ -141,6 +144,18 @@ class Report:
         )
         self._parts.append(f'<div class="{kind}">{inner}</div>')
 
+    def marked(self, passages):
+        """Texts, one below the other, whose words are coloured: (words, caption, verdict, right) each.
+
+        Words are (word, weight) with weights from -1, red, to 1, blue; right colours the verdict.
+        """
+        inner = "".join(
+            f"<figure>{' '.join(_marked(word, weight) for word, weight in words)}<figcaption>{_text(caption)}"
+            f' <span class="{"good" if right else "bad"}">{_text(verdict)}</span></figcaption></figure>'
+            for words, caption, verdict, right in passages
+        )
+        self._parts.append(f'<div class="marked">{inner}</div>')
+
     def code(self, text):
         """Lines to copy."""
         self._parts.append(f"<pre>{_text(text)}</pre>")
@@ -184,6 +199,13 @@ class _Closing:
 
 def _text(value):
     return html.escape(str(value), quote=True)
+
+
+def _marked(word, weight):
+    color, strength = ("37, 99, 235", weight) if weight > 0 else ("214, 69, 69", -weight)
+    if strength < 0.05:  # Not to be seen.
+        return _text(word)
+    return f'<mark style="background: rgba({color}, {0.55 * min(strength, 1):.2f})">{_text(word)}</mark>'
 
 
 def _is_figure(cell):

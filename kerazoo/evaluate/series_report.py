@@ -1,6 +1,6 @@
 """The report of a run that classifies series: as a page with pictures, and as the lines that end it on a terminal."""
 
-from kerazoo.evaluate import charts, report_ends, series_charts, text
+from kerazoo.evaluate import charts, class_tables, report_ends, series_charts, text
 from kerazoo.evaluate.report import Report
 
 
@@ -12,7 +12,7 @@ def summary(record):
     lines += text.columns(("", "accuracy", ""), scores)
     lines += [_verdict(record)]
     lines += ["", f"Exported to {record['exports'][0]['folder']}, measured again on the same series:"]
-    lines += text.columns(*_files(record))
+    lines += text.columns(*class_tables.files(record["exports"], "one series"))
     lines += ["", text.speed(record["training"], "series"), f"The whole run took {record['minutes']:.1f} minutes."]
     return "\n".join(lines)
 
@@ -65,7 +65,7 @@ def page(record, evaluation, data):
                 "accuracy by confidence",
             ),
         )
-        report.table(("class", "precision", "recall", "F1", "test series"), _classes(test))
+        report.table(("class", "precision", "recall", "F1", "test series"), class_tables.classes(test))
     lead = f"{len(evaluation.mistakes):,} of {evaluation.count:,} answers are wrong."
     if len(evaluation.mistakes) and dataset["channels"] == 1:
         lead += " In green the mean training series of the true class, in red that of the answer."
@@ -74,7 +74,7 @@ def page(record, evaluation, data):
             report.figures((series_charts.mistakes(data, evaluation), "test series with wrong answers"))
     lead = "Each takes raw values; it was loaded again and answered all test series. The difference is of logits."
     with report.section("Exported files", lead):
-        report.table(*_files(record))
+        report.table(*class_tables.files(record["exports"], "one series"))
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
             f"logits = model(series)  # (N, {dataset['length']}, {dataset['channels']}), raw values"
@@ -133,29 +133,3 @@ def _kept(record):
         alone = ", ".join(f"{score:.2%}" for score in record["test"]["of_each_network"])
         kept += f" The first network is shown; by themselves the networks reach {alone} on the test series."
     return kept
-
-
-def _classes(test):
-    return [
-        (
-            name,
-            *("n/a" if row[key] is None else f"{row[key]:.1%}" for key in ("precision", "recall", "f1")),
-            f"{row['support']:,}",
-        )
-        for name, row in test["per_class"].items()
-    ]
-
-
-def _files(record):
-    rows = [
-        (
-            text.FORMS.get(row["form"], row["form"]),
-            f"{row['accuracy']:.2%}",
-            f"{row['difference']:.1e}",
-            f"{row['same_answers']:.2%}",
-            text.size(row["bytes"]),
-            "n/a" if row["latency_ms"] is None else f"{row['latency_ms']:.2f} ms",
-        )
-        for row in record["exports"]
-    ]
-    return ("file", "accuracy", "largest difference", "same answer", "size", "one series"), rows

@@ -5,6 +5,7 @@ FORMS = {
     "saved_model": "SavedModel",
     "tflite": "TFLite float32",
     "tflite_float16": "TFLite float16",
+    "tflite_dynamic": "TFLite 8-bit weights",
     "tflite_int8": "TFLite int8",
     "onnx": "ONNX",
 }

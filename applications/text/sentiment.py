@@ -1,0 +1,277 @@
+"""Sentiment and other classes of texts: named sets or your own files -> a judged and exported classifier.
+
+    kerazoo run sentiment                                          # SST-2's sentences, TextCNN
+    kerazoo run sentiment --model bilstm_attention
+    kerazoo run sentiment --dataset tweet_emotion                  # tweet_irony, tweet_offensive
+    kerazoo run sentiment --data reviews.csv                       # columns text and label
+    kerazoo run sentiment --data folder                            # train.tsv, dev.tsv, test.tsv
+
+Words are counted in the training texts; the rest is learned from scratch. Validation texts choose the epoch; the test
+texts are looked at once, at the end, beside logistic regression on counts of words and pairs of words. The exported
+SavedModel takes texts as they are (`raw`), every file takes ids of words, which its tokenizer.json makes. A run leaves
+`run.json` and `report.html` in its folder.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import kerazoo
+from kerazoo.applications import running
+from kerazoo.quiet import import_tensorflow
+
+TASK, KIND = "sentiment", "text_classification"
+# Chosen on SST-2's validation sentences: docs/text.md.
+DEFAULTS = {"epochs": 12, "batch_size": 50, "patience": 4, "unknown": 0.1}
+RECIPES = {}
+SETTINGS = (
+    "dataset data text_column label_column limit vocabulary at_least length keep_case unknown model option epochs "
+    "batch_size learning_rate patience precision seed"
+)
+HIDDEN = 1  # The id of an unknown word, which takes the place of one that is hidden.
+
+
+def parse_args(argv):
+    """The options; those that a recipe can decide are None until `settle`."""
+    parser = running.parser(TASK, __doc__)
+    data = parser.add_argument_group("data")
+    source = data.add_mutually_exclusive_group()
+    source.add_argument("--dataset", help="sst2 (default), tweet_emotion, tweet_irony or tweet_offensive")
+    source.add_argument("--data", type=Path, metavar="PATH", help="a CSV, TSV or JSONL file, or a folder with train.*")
+    data.add_argument("--text-column", default="text", help="the column or key of texts")
+    data.add_argument("--label-column", default="label", help="the column or key of classes")
+    data.add_argument("--limit", type=int, help="texts of each split at most, for a first look")
+    data.add_argument("--vocabulary", type=int, default=30_000, help="words that are known, at most")
+    data.add_argument("--at-least", type=int, default=1, help="times that a known word occurs in the training texts")
+    data.add_argument("--length", type=int, default=64, help="words of a text at most; the rest is not read")
+    data.add_argument("--keep-case", action="store_true", help="capitals make a difference")
+    training = parser.add_argument_group("model and training")
+    training.add_argument("--model", default="textcnn", help=f"one of `kerazoo list --task {KIND}`")
+    running.add_model_option(training)
+    training.add_argument("--unknown", type=float, help="share of the words that training hides, anew each epoch")
+    running.add_training(training, precision="float32")
+    running.add_jit_compile(training)
+    running.add_output(parser, TASK)
+    return parser.parse_args(argv)
+
+
+def settle(arguments):
+    """Fills in what the recipe decides; checks what can be wrong before time is spent."""
+    if not arguments.data:
+        arguments.dataset = arguments.dataset or "sst2"
+    facts = kerazoo.info(arguments.model)
+    if facts["task"] != KIND:
+        raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
+    recipe = DEFAULTS | {"learning_rate": facts["arguments"]["learning_rate"]} | RECIPES.get(arguments.model, {})
+    options = {f"{name}={json.dumps(value)}": name for name, value in recipe.pop("option", {}).items()}
+    running.fill_in(arguments, recipe)
+    running.check_positive(arguments, "epochs", "batch_size", "limit", "patience", "at_least", "length", "vocabulary")
+    if not 0 <= arguments.unknown < 1:
+        raise ValueError(f"`--unknown` must be at least 0 and below 1. Received: {arguments.unknown}.")
+    arguments.option = running.options(options) | running.options(arguments.option)
+    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
+    return arguments
+
+
+def load(arguments):
+    """The `TextData`."""
+    from kerazoo.data.labelled_text_files import from_files
+    from kerazoo.data.named_texts import load_texts
+
+    if arguments.data:
+        columns = {"text": arguments.text_column, "label": arguments.label_column}
+        data = from_files(arguments.data, seed=arguments.seed, **columns)
+    else:
+        data = load_texts(arguments.dataset)
+    if arguments.limit:
+        data = data.limited(arguments.limit, seed=arguments.seed)
+    print(
+        f"{data.name}: {len(data.classes)} classes; {len(data.train):,} training, {len(data.validation):,} validation, "
+        f"{len(data.test):,} test texts."
+    )
+    print("".join(f"  {note}\n" for note in data.notes), end="")
+    return data
+
+
+def tokenizer_of(arguments, data):
+    """The `WordTokenizer` that has read the training texts."""
+    from kerazoo.layers.word_tokenizer import WordTokenizer
+
+    tokenizer = WordTokenizer.learn(
+        data.train.texts,
+        size=arguments.vocabulary,
+        at_least=arguments.at_least,
+        length=arguments.length,
+        lowercase=not arguments.keep_case,
+    )
+    print(f"{tokenizer.size:,} words are known.")
+    return tokenizer
+
+
+def build(arguments, data, tokenizer, **options):
+    """The compiled model for the data's classes and words."""
+    sizes = {"vocabulary_size": tokenizer.size, "length": arguments.length, "num_classes": len(data.classes)}
+    return kerazoo.build(arguments.model, **(sizes | arguments.option | options))
+
+
+def train(arguments, data, tokenizer, folder):
+    """Trains the network, saving every epoch.
+
+    Returns:
+        `(journal, speed)`: the `Journal`, and the texts a second that the input pipeline gives alone.
+    """
+    import keras
+
+    from kerazoo.data.pipeline import throughput
+    from kerazoo.data.text_batches import text_batches
+    from kerazoo.training.callbacks import Journal
+
+    keras.utils.set_random_seed(arguments.seed)
+    monitor = {"monitor": "val_accuracy", "mode": "max"}
+    journal = Journal(
+        folder, configuration=running.settings(arguments, SETTINGS), patience=arguments.patience, **monitor
+    )
+    model = build(
+        arguments,
+        data,
+        tokenizer,
+        learning_rate=arguments.learning_rate,
+        precision=arguments.precision,
+        jit_compile=running.JIT_COMPILE[arguments.jit_compile],
+        seed=arguments.seed,
+    )
+    first = journal.restore(model)
+    ids = {part: tokenizer.ragged(getattr(data, part).texts) for part in ("train", "validation")}
+
+    def batches(seed):
+        return text_batches(
+            ids["train"],
+            data.train.labels,
+            batch_size=arguments.batch_size,
+            length=arguments.length,
+            training=True,
+            unknown=arguments.unknown,
+            seed=seed,
+        )
+
+    speed = throughput(batches(arguments.seed), seconds=0.5)
+    if first < arguments.epochs:
+        held = text_batches(ids["validation"], data.validation.labels, batch_size=256, length=arguments.length)
+        model.fit(
+            batches(arguments.seed + first),  # A resumed run shuffles by another seed, or its first epochs came again.
+            validation_data=held,
+            epochs=arguments.epochs,
+            initial_epoch=first,
+            callbacks=[journal],
+            verbose="auto" if sys.stdout.isatty() else 2,
+            shuffle=False,
+        )
+    return journal, speed
+
+
+def judge(arguments, data, tokenizer, folder):
+    """Exports the model, and puts the test texts to it and to every file.
+
+    Returns:
+        `(evaluation, exports, explained)`: of the Keras model, a row for each exported file, and what drove some of
+        the answers.
+    """
+    from kerazoo.data.splits import stratified_sample
+    from kerazoo.evaluate import text_report
+    from kerazoo.evaluate.classification import evaluate
+    from kerazoo.evaluate.predict import compiled, difference
+    from kerazoo.evaluate.text_baselines import scores
+    from kerazoo.evaluate.word_influence import influence
+
+    model = build(
+        arguments, data, tokenizer, weights=folder / "best.weights.h5", precision="float32", jit_compile=False
+    )
+    sample = stratified_sample(data.train.labels, 64, np.random.default_rng(arguments.seed))
+    print("Exporting ...")
+    report = kerazoo.export(
+        model,
+        arguments.export,
+        formats=("saved_model", "tflite"),
+        quantize="dynamic",
+        representative_data=tokenizer(data.train.take(sample).texts).numpy(),
+        signature="raw",
+        tokenizer=tokenizer,
+        metadata={"labels": list(data.classes), "output": "logits", "dataset": data.name},
+    )
+    print("Testing the model and its exported files ...")
+    tokens = tokenizer(data.test.texts).numpy()
+    run = compiled(model)
+    forms = {"keras": run} | {f.engine: kerazoo.load(report.path, engine=f.engine) for f in report.files}
+    answers = {form: in_batches(function, tokens) for form, function in forms.items()}
+    evaluation = evaluate(answers["keras"], data.test.labels)
+    exports = [
+        {
+            "form": file.engine,
+            "folder": report.path,
+            "file": file.path,
+            "bytes": file.bytes,
+            **scores(answers[file.engine].argmax(axis=1), data.test.labels, data.classes),
+            "difference": difference(answers["keras"], answers[file.engine]),
+            "same_answers": float((answers[file.engine].argmax(axis=1) == evaluation.predicted).mean()),
+            "latency_ms": file.latency_ms,
+        }
+        for file in report.files
+    ]
+    explained = {}
+    for kind, places in text_report.places(evaluation).items():
+        texts = [data.test.texts[place] for place in places]
+        _, effects = influence(run, tokens[places], HIDDEN) if texts else (None, [])
+        explained[kind] = [
+            (list(zip(words, effect.tolist())), place)
+            for words, effect, place in zip(tokenizer.words(texts) if texts else [], effects, places)
+        ]
+    return evaluation, exports, explained
+
+
+def in_batches(function, tokens, size=256):
+    """A function's answers on all rows, some at a time: (N, classes)."""
+    return np.concatenate([np.asarray(function(tokens[i : i + size])) for i in range(0, len(tokens), size)])
+
+
+def main(argv=None):
+    """Runs the application; returns the record that `run.json` in the run's folder holds."""
+    return running.main(parse_args(argv), _run)
+
+
+def _run(arguments, start):
+    import_tensorflow()
+    from kerazoo.evaluate import text_report
+    from kerazoo.evaluate.text_baselines import scores, text_baselines
+
+    given = running.given(arguments, parse_args([]))
+    settle(arguments)
+    data = load(arguments)
+    tokenizer = tokenizer_of(arguments, data)
+    folder = running.new_folder(TASK, f"{data.name}-{arguments.model}", arguments)
+    again = running.command(TASK, given, "--resume", f"--out={folder}")
+    with running.resumable(again):
+        journal, speed = train(arguments, data, tokenizer, folder)
+        evaluation, exports, explained = judge(arguments, data, tokenizer, folder)
+    unknown = tokenizer.ragged(data.test.texts).flat_values.numpy() == HIDDEN
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset=data.record() | {"limited": arguments.limit},
+        model={"name": arguments.model},
+        tokenizer={"vocabulary": tokenizer.size, "unknown_in_test": float(unknown.mean())},
+        training=journal.record("texts", seen=len(data.train), fed=speed),
+        test=evaluation.record(data.classes) | scores(evaluation.predicted, data.test.labels, data.classes),
+        baselines=text_baselines(data),
+        published=data.published,
+        exports=exports,
+    )
+    page = text_report.page(record, evaluation, explained)
+    return running.finish(record, page, text_report.summary(record), folder)
+
+
+if __name__ == "__main__":
+    main()

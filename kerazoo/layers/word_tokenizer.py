@@ -1,0 +1,120 @@
+"""Texts -> ids of their words, inside the graph."""
+
+# TensorFlow: strings are its business alone, and a SavedModel that takes raw texts cannot have Python in it.
+
+import collections
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+PADDING, UNKNOWN = "", "[UNK]"  # Ids 0 and 1.
+PIECE = 4096  # Texts that are split at a time while words are counted.
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class WordTokenizer(keras.layers.Layer):
+    """Words and marks of punctuation as ids: 0 is padding, 1 any word that is not known.
+
+    Words are what letters, digits and apostrophes make up; any other sign is a word by itself, an emoji too. Bytes
+    that are no UTF-8 become the sign for that.
+
+    Args:
+        vocabulary: known words, the first gets id 2.
+        length: ids of a text, cut or padded; None pads to the longest of a batch.
+        lowercase: capitals make no difference.
+        **options: of every Keras layer: `name`, `dtype`, `trainable`.
+
+    Shapes: texts (B,) strings -> (B, length) int32.
+
+    Raises:
+        ValueError: a word that occurs twice, is empty, or a length that is no positive integer.
+
+    Example:
+
+    >>> from kerazoo.layers.word_tokenizer import WordTokenizer
+    >>> tokenizer = WordTokenizer(["a", "film", "!"])
+    >>> tokenizer(["A good film!", ""]).numpy().tolist()
+    [[2, 1, 3, 4], [0, 0, 0, 0]]
+    """
+
+    def __init__(self, vocabulary, length=None, lowercase=True, **options):
+        super().__init__(trainable=False, **{"dtype": "int32"} | {k: v for k, v in options.items() if k != "trainable"})
+        self.vocabulary = list(vocabulary)
+        if len(set(self.vocabulary) | {PADDING, UNKNOWN}) < len(self.vocabulary) + 2:
+            raise ValueError("`vocabulary` must have every word once, none of them empty or '[UNK]'.")
+        if length is not None and (not isinstance(length, int) or length < 1):
+            raise ValueError(f"`length` must be None or a positive integer. Received: {length!r}.")
+        self.length, self.lowercase = length, lowercase
+        self.built = True  # An export does not take it otherwise.
+        keys = tf.constant(self.vocabulary, tf.string)
+        values = tf.range(2, 2 + len(self.vocabulary), dtype="int32")
+        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), 1)
+
+    @classmethod
+    def learn(cls, texts, *, size=20_000, at_least=1, length=None, lowercase=True, **options):
+        """A tokenizer that knows the commonest words of some texts.
+
+        Args:
+            texts: strings.
+            size: ids at most, those of padding and the unknown among them.
+            at_least: times that a word occurs.
+            length: as above.
+            lowercase: as above.
+            **options: as above.
+
+        Example:
+
+        >>> from kerazoo.layers.word_tokenizer import WordTokenizer
+        >>> WordTokenizer.learn(["so good, so far", "so so"], size=4).vocabulary
+        ['so', ',']
+        """
+        counts = collections.Counter()
+        for first in range(0, len(texts), PIECE):
+            counts.update(split(texts[first : first + PIECE], lowercase).flat_values.numpy().tolist())
+        known = sorted((word for word, count in counts.items() if count >= at_least), key=lambda w: (-counts[w], w))
+        return cls([word.decode() for word in known[: size - 2]], length=length, lowercase=lowercase, **options)
+
+    @property
+    def size(self):
+        """Ids that there are."""
+        return len(self.vocabulary) + 2
+
+    def words(self, texts):
+        """The words of each text: a list of lists of strings."""
+        return [[word.decode() for word in row] for row in split(texts, self.lowercase).to_list()]
+
+    def ragged(self, texts):
+        """(B,) strings -> `tf.RaggedTensor` (B, None) of int32, cut and not padded."""
+        words = split(texts, self.lowercase)
+        if self.length is not None:
+            words = words[:, : self.length]
+        return tf.ragged.map_flat_values(self.table.lookup, words)
+
+    def __call__(self, inputs, *rest, **options):
+        # Keras takes a list of strings for several inputs, none of them a tensor.
+        if isinstance(inputs, (list, tuple, np.ndarray)):
+            inputs = tf.constant(inputs, tf.string, shape=(len(inputs),))
+        return super().__call__(inputs, *rest, **options)
+
+    def call(self, inputs):
+        return self.ragged(inputs).to_tensor(0, shape=(None, self.length))
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor((*inputs.shape[:1], self.length), "int32")
+
+    def get_config(self):
+        return super().get_config() | {
+            "vocabulary": self.vocabulary,
+            "length": self.length,
+            "lowercase": self.lowercase,
+        }
+
+
+def split(texts, lowercase):
+    """(B,) strings -> `tf.RaggedTensor` of words."""
+    texts = tf.strings.unicode_transcode(tf.convert_to_tensor(texts, tf.string), "UTF-8", "UTF-8", errors="replace")
+    if lowercase:
+        texts = tf.strings.lower(texts, encoding="utf-8")
+    texts = tf.strings.regex_replace(texts, r"[\pZ\pC]", " ")
+    return tf.strings.split(tf.strings.regex_replace(texts, r"([^\pL\pM\pN\s'’])", r" \1 "))

@@ -1,0 +1,1 @@
+"""Text models: token ids in, 0 where there is none."""
