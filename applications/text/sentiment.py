@@ -24,8 +24,8 @@ from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "sentiment", "text_classification"
 # Chosen on SST-2's validation sentences: docs/text.md.
-DEFAULTS = {"epochs": 12, "batch_size": 50, "patience": 4, "unknown": 0.1}
-RECIPES = {}
+DEFAULTS = {"epochs": 12, "batch_size": 50, "patience": 4, "unknown": 0.2}
+RECIPES = {"textcnn": {"learning_rate": 4e-4, "option": {"embedding_dropout": 0.3}}}
 SETTINGS = (
     "dataset data text_column label_column limit vocabulary at_least length keep_case unknown model option epochs "
     "batch_size learning_rate patience precision seed"
@@ -110,9 +110,9 @@ def tokenizer_of(arguments, data):
     return tokenizer
 
 
-def build(arguments, data, tokenizer, **options):
-    """The compiled model for the data's classes and words."""
-    sizes = {"vocabulary_size": tokenizer.size, "length": arguments.length, "num_classes": len(data.classes)}
+def build(arguments, data, tokenizer, *, length, **options):
+    """The compiled model for the data's classes and words, and texts of `length` words or, with None, of any."""
+    sizes = {"vocabulary_size": tokenizer.size, "length": length, "num_classes": len(data.classes)}
     return kerazoo.build(arguments.model, **(sizes | arguments.option | options))
 
 
@@ -133,10 +133,13 @@ def train(arguments, data, tokenizer, folder):
     journal = Journal(
         folder, configuration=running.settings(arguments, SETTINGS), patience=arguments.patience, **monitor
     )
+    # A batch is padded to its longest text where the model takes any length.
+    length = arguments.length if kerazoo.info(arguments.model)["arguments"]["length"] else None
     model = build(
         arguments,
         data,
         tokenizer,
+        length=length,
         learning_rate=arguments.learning_rate,
         precision=arguments.precision,
         jit_compile=running.JIT_COMPILE[arguments.jit_compile],
@@ -150,7 +153,7 @@ def train(arguments, data, tokenizer, folder):
             ids["train"],
             data.train.labels,
             batch_size=arguments.batch_size,
-            length=arguments.length,
+            length=length,
             training=True,
             unknown=arguments.unknown,
             seed=seed,
@@ -158,7 +161,7 @@ def train(arguments, data, tokenizer, folder):
 
     speed = throughput(batches(arguments.seed), seconds=0.5)
     if first < arguments.epochs:
-        held = text_batches(ids["validation"], data.validation.labels, batch_size=256, length=arguments.length)
+        held = text_batches(ids["validation"], data.validation.labels, batch_size=256, length=length)
         model.fit(
             batches(arguments.seed + first),  # A resumed run shuffles by another seed, or its first epochs came again.
             validation_data=held,
@@ -186,7 +189,13 @@ def judge(arguments, data, tokenizer, folder):
     from kerazoo.evaluate.word_influence import influence
 
     model = build(
-        arguments, data, tokenizer, weights=folder / "best.weights.h5", precision="float32", jit_compile=False
+        arguments,
+        data,
+        tokenizer,
+        length=arguments.length,
+        weights=folder / "best.weights.h5",
+        precision="float32",
+        jit_compile=False,
     )
     sample = stratified_sample(data.train.labels, 64, np.random.default_rng(arguments.seed))
     print("Exporting ...")
