@@ -10,6 +10,7 @@ from keras import layers
 from kerazoo.layers.attention_pooling import AttentionPooling
 from kerazoo.models.classes import compile_classes
 from kerazoo.models.text.classifier import logits_of, present, sample_of, token_input
+from kerazoo.models.timeseries.forecaster import NO_INT8
 from kerazoo.registry import register
 
 SMOKE = {"vocabulary_size": 50, "length": 12, "num_classes": 4, "embedding_size": 16, "units": 12}
@@ -20,6 +21,7 @@ SMOKE = {"vocabulary_size": 50, "length": 12, "num_classes": 4, "embedding_size"
     task="text_classification",
     smoke=SMOKE,
     sample=sample_of(length=12, vocabulary_size=50, num_classes=4),
+    unsupported=NO_INT8,
 )
 def bilstm_attention(
     *,
