@@ -1,6 +1,9 @@
 """Imports run one way, read from the source: no layer of the house knows the ones above it."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +26,7 @@ ALLOWED = {
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 # The file says why in its first comment.
-WITH_TENSORFLOW = {"layers/batch_normalization.py"}
+WITH_TENSORFLOW = {"layers/batch_normalization.py", "layers/word_tokenizer.py"}
 
 
 def imports(path):
@@ -65,6 +68,20 @@ def test_models_and_layers_do_not_need_tensorflow(part):
         if module.partition(".")[0] == "tensorflow"
     ]
     assert not wrong
+
+
+def test_models_are_built_where_there_is_no_tensorflow():
+    """Keras on another backend, as on a machine with JAX alone; OpenVINO's is the one that is here."""
+    pytest.importorskip("openvino")
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; import keras, kerazoo; "
+        "model = kerazoo.build('textcnn', vocabulary_size=9, jit_compile=False); "
+        "assert keras.backend.backend() == 'openvino' and 'kerazoo.layers.word_tokenizer' in sys.modules; "
+        "print(model.output_shape)"
+    )
+    environment = os.environ | {"KERAS_BACKEND": "openvino"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip() == "(None, 2)", done.stderr
 
 
 def test_nothing_imports_the_applications():

@@ -6,7 +6,9 @@ import collections
 
 import keras
 import numpy as np
-import tensorflow as tf
+
+if keras.backend.backend() == "tensorflow":  # Elsewhere it may not be installed, and kerazoo does without.
+    import tensorflow as tf
 
 PADDING, UNKNOWN = "", "[UNK]"  # Ids 0 and 1.
 PIECE = 4096  # Texts that are split at a time while words are counted.
@@ -28,7 +30,7 @@ class WordTokenizer(keras.layers.Layer):
     Shapes: texts (B,) strings -> (B, length) int32.
 
     Raises:
-        ValueError: a word that occurs twice, is empty, or a length that is no positive integer.
+        ValueError: a word that occurs twice or is empty, a length that is no positive integer, or another backend.
 
     Example:
 
@@ -40,6 +42,8 @@ class WordTokenizer(keras.layers.Layer):
 
     def __init__(self, vocabulary, length=None, lowercase=True, **options):
         super().__init__(trainable=False, **{"dtype": "int32"} | {k: v for k, v in options.items() if k != "trainable"})
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(f"Texts need KERAS_BACKEND=tensorflow. Received: {keras.backend.backend()!r}.")
         self.vocabulary = list(vocabulary)
         if len(set(self.vocabulary) | {PADDING, UNKNOWN}) < len(self.vocabulary) + 2:
             raise ValueError("`vocabulary` must have every word once, none of them empty or '[UNK]'.")
