@@ -14,7 +14,7 @@ from kerazoo import catalog
 from kerazoo.verification import plan, verify
 
 SAMPLE = int(os.environ.get("KERAZOO_VERIFY_SAMPLE", "2"))
-QUICK = 100  # Seconds that the promises of a group took when the catalog was written.
+QUICK = 60  # Seconds that the promises of a group took when the catalog was written.
 
 catalog.import_all()
 GROUPS = plan.groups(catalog.list_models())
