@@ -60,6 +60,7 @@ def test_xla_pays_only_beyond_the_noise_and_training_decides(off, on, faster):
     training = [
         {"loop": "fit", "precision": "float32", "xla": False, "examples_per_second": off},
         {"loop": "fit", "precision": "float32", "xla": True, "examples_per_second": on},
+        {"loop": "fit", "precision": "float32", "xla": True, "examples_per_second": 0.5 * on},  # The best one counts.
         {"loop": "hand-written", "precision": "float32", "xla": False, "examples_per_second": 1000.0},
     ]
     record = {"machine": {"device": "cpu"}, "inference": inference, "training": training}

@@ -219,7 +219,7 @@ def test_ranks_and_cumulative_match():
 
 def test_an_unknown_threshold_lets_few_strangers_in():
     rng = np.random.default_rng(0)
-    embeddings, labels = rng.normal(size=(200, 16)), np.repeat(np.arange(20), 10)
+    embeddings, labels = rng.normal(size=(205, 16)), np.repeat(np.arange(41), 5)  # A tenth is no whole number.
     unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     matrix = unit @ unit.T
     threshold = unknown_threshold(matrix, labels, false_alarms=0.1)

@@ -146,6 +146,7 @@ def test_learning_takes_the_commonest_and_breaks_ties_by_name():
 def test_texts_that_are_long_empty_or_no_utf8_have_ids():
     tokenizer = WordTokenizer(["a"], length=5)
     ids = tokenizer(tf.constant([b"a " * 100_000, b"", b"\xff\xfe a", b"x" * 100_000])).numpy()
+    assert tokenizer.ragged(["a " * 9, "a"]).row_lengths().numpy().tolist() == [5, 1]
     assert ids.tolist() == [[2] * 5, [0] * 5, [1, 1, 2, 0, 0], [1, 0, 0, 0, 0]]
 
 
