@@ -1,0 +1,1 @@
+"""Text from language models: some tokens at a time, with what was computed before kept."""

@@ -1,0 +1,107 @@
+"""A model's forward pass some tokens at a time: what came before is kept as state and not computed again.
+
+Any functional model will do whose layers look at one position each, but for those that say how they go on: with
+`initial_state(batch, length)` and `step(*inputs, state=, position=)`, or as a recurrent layer of Keras. What does not
+depend on the tokens (an encoder and all that is made of its answers) is computed once.
+"""
+
+import functools
+
+import keras
+from keras import layers, ops
+
+
+class Stepper:
+    """Steps through a functional model that answers tokens with logits of the token after each.
+
+    Args:
+        model: with an input (B, T) of ids called `tokens`, and an output (B, T, V).
+        tokens: that input's name.
+
+    Raises:
+        ValueError: a model without that input.
+
+    Example:
+
+    >>> import kerazoo, numpy
+    >>> model = kerazoo.build("gpt_nano")
+    >>> stepper, tokens = Stepper(model), numpy.array([[5, 6, 7]], "int32")
+    >>> state = stepper.initial_state(batch=1, length=8)
+    >>> _, state = stepper(tokens[:, :2], state, position=0)
+    >>> logits, _ = stepper(tokens[:, 2:], state, position=2)
+    >>> bool(numpy.allclose(logits[:, 0], model(tokens)[:, 2], atol=1e-4))
+    True
+    """
+
+    def __init__(self, model, tokens="tokens"):
+        named = {tensor.name: tensor for tensor in model.inputs}
+        if tokens not in named:
+            raise ValueError(f"The model must have an input {tokens!r}. Received: {sorted(named)}.")
+        others = [tensor for tensor in model.inputs if tensor.name != tokens]
+        cut = _cut(model, named[tokens])
+        self.encoder = keras.Model(others, cut) if others else None
+        self.decoder = keras.Model([named[tokens], *cut], model.outputs[0]) if others else model
+        nodes = [node for depth in sorted(self.decoder._nodes_by_depth, reverse=True) for node in
+                 self.decoder._nodes_by_depth[depth]]  # fmt: skip
+        self._keepers = [node.operation for node in nodes if _keeps(node.operation)]
+        if len(set(map(id, self._keepers))) < len(self._keepers):
+            raise ValueError("Every layer that keeps a state must be called once in the model.")
+
+    @property
+    def context(self):
+        """Positions that the model knows, or None for any number."""
+        known = [getattr(layer, "positions", None) for layer in self._keepers]
+        return min((count for count in known if isinstance(count, int)), default=None)
+
+    def encode(self, *inputs):
+        """What the steps need of the model's other inputs: a list of tensors."""
+        return keras.tree.flatten(self.encoder(list(inputs), training=False)) if self.encoder else []
+
+    def initial_state(self, batch, length):
+        """The state before the first token: nested lists of tensors, (batch, ...) each, with room for `length`."""
+        return [_initial_state(layer, batch, length) for layer in self._keepers]
+
+    def __call__(self, tokens, state, position, encoded=()):
+        """Logits (B, S, V) of some tokens (B, S) that stand at `position` and after it, and the new state."""
+        place = {id(layer): index for index, layer in enumerate(self._keepers)}
+        state = list(state)
+
+        def step(layer, *inputs, **options):
+            index = place[id(layer)]
+            output, state[index] = _step(layer, *inputs, state=state[index], position=position, **options)
+            return output
+
+        def operation(layer):
+            return functools.partial(step, layer) if id(layer) in place else layer
+
+        # The one private method of Keras here: it goes through the graph with a function in place of each layer.
+        logits = self.decoder._run_through_graph([tokens, *encoded], operation_fn=operation)
+        return keras.tree.flatten(logits)[0], state
+
+
+def _cut(model, tokens):
+    """Tensors that do not depend on the tokens and are taken by an operation that does, each once."""
+    depends, cut = {id(tokens)}, {}
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        for node in model._nodes_by_depth[depth]:
+            if any(id(tensor) in depends for tensor in node.input_tensors):
+                depends.update(id(tensor) for tensor in node.outputs)
+                cut.update({id(t): t for t in node.input_tensors if id(t) not in depends})
+    return list(cut.values())
+
+
+def _keeps(layer):
+    return hasattr(layer, "step") or isinstance(layer, layers.RNN)
+
+
+def _initial_state(layer, batch, length):
+    if isinstance(layer, layers.RNN):
+        return [ops.zeros((batch, size), layer.compute_dtype) for size in keras.tree.flatten(layer.state_size)]
+    return layer.initial_state(batch, length)
+
+
+def _step(layer, *inputs, state, position, **options):
+    if isinstance(layer, layers.RNN):
+        output, *state = layer(inputs[0], initial_state=state)
+        return [output, *state], state
+    return layer.step(*inputs, state=state, position=position)
