@@ -30,13 +30,14 @@ class SavedModelEngine(Engine):
         self._run = graph.served(concrete)
 
     def raw(self, files):
-        """Labels and scores of encoded images or of texts, best first.
+        """Labels and scores of encoded images or of texts, best first; or how texts go on.
 
         Args:
             files: a list of `bytes`, each a JPEG or PNG file; or of strings, where the model takes texts.
 
         Returns:
-            {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}.
+            {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}; of a language model {"texts": (B,)
+            strings}.
 
         Raises:
             ValueError: the model was exported without `signature="raw"`.
@@ -50,6 +51,8 @@ class SavedModelEngine(Engine):
         signature = self._loaded.signatures["raw"]
         (takes,) = signature.structured_input_signature[1]
         outputs = signature(**{takes: tf.constant(list(files), tf.string, shape=(len(files),))})
+        if "texts" in outputs:
+            return {"texts": np.array([text.decode() for text in outputs["texts"].numpy()], dtype=object)}
         labels = np.array([[label.decode() for label in row] for row in outputs["labels"].numpy()], dtype=object)
         return {"labels": labels, "scores": outputs["scores"].numpy()}
 

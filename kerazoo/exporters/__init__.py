@@ -10,7 +10,7 @@ import json
 import keras
 
 from kerazoo.engines.interface import Interface
-from kerazoo.exporters import data, onnx, raw, tflite
+from kerazoo.exporters import data, onnx, raw, raw_language, tflite
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
 from kerazoo.exporters.versions import new_version
 from kerazoo.exporters.writing import Writing
@@ -55,12 +55,13 @@ def export(
         batch_size: the batch of the TFLite files (`kerazoo.load` loops over larger ones); None leaves
             it open, which recurrent and some attention models do not survive.
         signature: "tensors", or "raw" for a further SavedModel endpoint from JPEG or PNG bytes, or
-            with a `tokenizer` from texts, to labels and scores.
+            with a `tokenizer` from texts, to labels and scores; of a language model, to how texts go on.
         tokenizer: a layer from texts to ids, for a model that takes ids; `tokenizer.json` holds it for
             the files that take ids alone.
         metadata: a JSON-able dict that travels along. Used here: "labels" (one for each class);
             "preprocessing": {"resize": "bilinear", "fit": "stretch" | "crop" | "pad", "antialias":
-            False}; "output": "logits" | "probabilities"; "top_k": 5.
+            False}; "output": "logits" | "probabilities"; "top_k": 5; "generate" of a language model: what
+            `kerazoo.generation.texts.Writer.write` takes ("tokens", "temperature", "seed", ...).
         verify: reload, compare and time every file.
         on_error: "raise", or "record": files that fail are left out, their reasons are in
             `report.failures`, and the others are exported.
@@ -115,6 +116,8 @@ def export(
         if tokenizer is None:
             raw.check(interface, metadata)
             endpoint = raw.endpoint(interface, metadata)
+        elif raw_language.writes(interface, tokenizer):
+            endpoint = raw_language.endpoint(interface, metadata, tokenizer)
         else:
             raw.check_texts(interface, metadata, tokenizer)
             endpoint = raw.of_texts(interface, metadata, tokenizer)

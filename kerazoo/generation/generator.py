@@ -30,8 +30,8 @@ class Generator:
     def __init__(self, model, *, jit_compile=True):
         self.stepper = Stepper(model)
         self.size = model.outputs[0].shape[-1]
-        self._read = tf.function(lambda ids, state: self.stepper(ids, state, 0)[1], reduce_retracing=True)
-        self._loop = tf.function(self._looping, jit_compile=jit_compile)
+        self._readers = {}
+        self._loop = tf.function(self.looped, jit_compile=jit_compile)
 
     def generate(self, prompts, *, tokens, ends=(), seed=0, **sampling):
         """What follows each prompt.
@@ -60,36 +60,40 @@ class Generator:
     def _pieces(self, prompts, tokens, ends, seed, sampling, *, at_once):
         """Lists of arrays, one for each prompt: the ids that were added since the last list."""
         prompts = self._checked(prompts, tokens)
-        longest, context = max(map(len, prompts)), self.stepper.context
-        room = -(-(longest + tokens) // ROOM) * ROOM
-        room = min(room, context) if context else room
+        longest = max(map(len, prompts))
+        room = self.room(longest + tokens)
         prompts = [prompt[-(room - 1) :] for prompt in prompts]
-        # In columns of `ids`: where each row's own ids begin, and where they must end.
-        firsts = np.array([len(prompt) for prompt in prompts], "int32")
-        limits, scrolled = firsts + np.int32(tokens), 0
         ids = np.zeros((len(prompts), room), "int32")
         for row, prompt in zip(ids, prompts):
             row[: len(prompt)] = prompt
-        position, done = int(firsts.min()) - 1, np.zeros(len(prompts), bool)
-        state, ends = self._state(ids[:, :position], room), tf.constant(sorted(ends), tf.int32)
-        while not done.all():
-            if position == room - 1:
-                kept = room // 2
-                gone = room - kept
-                ids = np.concatenate([ids[:, gone:], np.zeros_like(ids[:, :gone])], axis=1)
-                firsts, limits, scrolled = firsts - gone, limits - gone, scrolled + gone
-                position = kept - 1
-                state = self._state(ids[:, :position], room)
-            until = min(position + at_once, room - 1)
-            before, was_done = position, done
-            numbers = tf.constant([position, until, seed, scrolled])  # Python's own would each be compiled anew.
-            ids, state, position, done, lasts = self._loop(
-                ids, state, numbers, firsts, limits, done, ends, sampling.values, kind=sampling.kind
+        firsts = np.array([len(prompt) for prompt in prompts], "int32")
+        shared = int(firsts.min()) - 1  # All rows have so many ids before the one that is fed first.
+        carried = self.begin(tf.constant(ids), self._read(ids[:, :shared], room), shared, tokens, sampling.kind)
+        chosen = {"firsts": tf.constant(firsts), "ends": tf.constant(sorted(ends), tf.int32), "values": sampling.values}
+        told = np.zeros(len(prompts), int)
+        while not carried["done"].numpy().all():
+            # As tensors: Python's own numbers would each be compiled anew.
+            carried = self._loop(carried, tf.constant(at_once), tf.constant(seed), **chosen, kind=sampling.kind)
+            written, counts = carried["written"].numpy(), carried["counts"].numpy()
+            yield [row[first:last] for row, first, last in zip(written, told, counts)]
+            told = counts
+
+    def room(self, wanted):
+        """Columns of a state for so many ids: not more than the model knows positions."""
+        rounded = -(-wanted // ROOM) * ROOM
+        return min(rounded, self.stepper.context or rounded)
+
+    def _read(self, ids, room):
+        """The state after some ids (B, S), which may be none."""
+        batch, length = ids.shape
+        if not length:
+            return self.stepper.initial_state(batch, room)
+        if (batch, room) not in self._readers:  # One for all lengths; not by XLA, which would compile each.
+            specs = [tf.TensorSpec((batch, None), tf.int32)]
+            self._readers[batch, room] = tf.function(
+                lambda ids: self.stepper(ids, self.stepper.initial_state(batch, room), 0)[1], input_signature=specs
             )
-            ids, position, done, lasts = ids.numpy(), int(position), done.numpy(), lasts.numpy()
-            yield [
-                ids[row, max(before + 1, firsts[row]) : 0 if was_done[row] else lasts[row]] for row in range(len(ids))
-            ]
+        return self._readers[batch, room](tf.constant(ids))
 
     def _checked(self, prompts, tokens):
         prompts = [np.asarray(prompt, "int32").reshape(-1) for prompt in prompts]
@@ -102,45 +106,102 @@ class Generator:
             raise ValueError(f"`tokens` must be a positive integer. Received: {tokens!r}.")
         return prompts
 
-    def _state(self, ids, room):
-        """The state after some ids (B, S), which may be none."""
-        state = self.stepper.initial_state(len(ids), room)
-        return self._read(tf.constant(ids), state) if ids.shape[1] else state
+    def begin(self, ids, state, position, tokens, kind):
+        """What the loop carries, before it has drawn anything.
 
-    def _looping(self, ids, state, numbers, firsts, limits, done, ends, values, *, kind):
-        """Feeds the ids from one position to another, and draws those that follow where no prompt has them.
+        Args:
+            ids: (B, room) int32, the prompts from the first column on.
+            state: after the ids before `position`.
+            position: the column that is fed first.
+            tokens: to draw for each row, at most.
+            kind: of the `Sampling`.
+        """
+        none = tf.zeros_like(ids[:, 0])
+        return {
+            "ids": ids,
+            "state": state,
+            "position": tf.convert_to_tensor(position),
+            "scrolled": tf.constant(0),
+            "present": self._present(ids, position) if kind[0] else none > 0,
+            "written": tf.tile(none[:, None], (1, tokens)),
+            "counts": none,
+            "done": none > 0,
+        }
+
+    def looped(self, carried, steps, seed, *, firsts, ends, values, kind):
+        """Draws the id that follows `position`, `steps` times; ids that the prompts still have are fed as they are.
+
+        Args:
+            carried: of `begin`, or of this function.
+            steps: (), at most; it ends as soon as every row is done.
+            seed: (), int32.
+            firsts: (B,) int32, ids that each prompt has.
+            ends: (E,) int32, ids after which a row is done.
+            values, kind: of the `Sampling`.
 
         Returns:
-            `(ids, state, position, done, lasts)`: with `lasts` one past the last column of each row's own ids.
+            What was carried, further on.
         """
-        position, until, seed, scrolled = tf.unstack(numbers)
-        batch, room = ids.shape
-        columns, rows = tf.range(room), tf.range(batch)
-        penalized = kind[0]
-        present = tf.zeros((batch, self.size if penalized else 0), tf.bool)
-        if penalized:
-            there = tf.where(columns <= position, ids, ids[:, :1])
-            places = tf.stack([tf.repeat(rows, room), tf.reshape(there, (-1,))], axis=1)
-            present = tf.tensor_scatter_nd_update(present, places, tf.ones((batch * room,), tf.bool))
+        room, tokens = carried["ids"].shape[1], carried["written"].shape[1]
+        limited = room == self.stepper.context
+        places, columns = tf.range(room), tf.range(tokens)
+        last = carried["position"] + carried["scrolled"] + steps
 
-        def going_on(position, ids, state, done, lasts, present):
-            return (position < until) & ~tf.reduce_all(done)
+        def going_on(carried):
+            return (carried["position"] + carried["scrolled"] < last) & ~tf.reduce_all(carried["done"])
 
-        def step(position, ids, state, done, lasts, present):
+        def step(carried):
+            if limited:
+                full = carried["position"] == room - 1
+                carried = carried | tf.cond(full, lambda: self._slide(carried, kind), lambda: _slid(carried))
+            ids, position, scrolled = carried["ids"], carried["position"], carried["scrolled"]
             current = tf.gather(ids, position, axis=1)[:, None]
-            logits, state = self.stepper(current, state, position)
-            following = draw(logits[:, -1], kind, values, tf.stack([seed, scrolled + position]), present)
+            logits, state = self.stepper(current, carried["state"], position)
+            chance = tf.stack([seed, scrolled + position])
+            following = draw(logits[:, -1], kind, values, chance, carried["present"])
             position += 1
-            known = tf.gather(ids, position, axis=1)
-            own = position >= firsts
-            following = tf.where(own & ~done, following, tf.where(own, 0, known))
-            lasts = tf.where(done, lasts, position + 1)
-            done |= own & (tf.reduce_any(following[:, None] == ends, axis=1) | (position + 1 >= limits))
-            ids = tf.where(columns == position, following[:, None], ids)
-            if penalized:
-                present |= tf.one_hot(following, self.size, True, False)
-            return position, ids, state, done, lasts, present
+            own = (position + scrolled >= firsts) & ~carried["done"]
+            following = tf.where(own, following, tf.gather(ids, position, axis=1))  # Where a row is done, 0.
+            counts = carried["counts"]
+            there = own[:, None] & (columns == counts[:, None])
+            counts += tf.cast(own, tf.int32)
+            ended = own & tf.reduce_any(following[:, None] == ends, axis=1)
+            changed = {
+                "ids": tf.where(places == position, following[:, None], ids),
+                "state": state,
+                "position": position,
+                "written": tf.where(there, following[:, None], carried["written"]),
+                "counts": counts,
+                "done": carried["done"] | ended | (counts >= tokens),
+            }
+            if kind[0]:
+                changed["present"] = carried["present"] | tf.one_hot(following, self.size, True, False)
+            return (carried | changed,)
 
-        loop = (position, ids, state, done, tf.fill((batch,), position + 1), present)
-        position, ids, state, done, lasts, _ = tf.while_loop(going_on, step, loop)
-        return ids, state, position, done, lasts
+        return tf.while_loop(going_on, step, (carried,))[0]
+
+    def _slide(self, carried, kind):
+        """The later half of the ids, read anew from the first position on."""
+        ids = carried["ids"]
+        kept = ids.shape[1] // 2
+        gone = ids.shape[1] - kept
+        ids = tf.concat([ids[:, gone:], tf.zeros_like(ids[:, :gone])], axis=1)
+        fresh = tf.nest.map_structure(tf.zeros_like, carried["state"])
+        _, state = self.stepper(ids[:, : kept - 1], fresh, 0)
+        position = tf.constant(kept - 1)
+        present = self._present(ids, position) if kind[0] else carried["present"]
+        slid = {"ids": ids, "state": state, "position": position, "present": present}
+        return _slid(slid | {"scrolled": carried["scrolled"] + gone})
+
+    def _present(self, ids, position):
+        """(B, V) bool: the ids that stand in a row up to its position."""
+        batch, room = tf.shape(ids)[0], ids.shape[1]
+        there = tf.where(tf.range(room) <= position, ids, ids[:, :1])
+        pairs = tf.stack([tf.repeat(tf.range(batch), room), tf.reshape(there, (-1,))], axis=1)
+        none = tf.zeros((batch, self.size), tf.bool)
+        return tf.tensor_scatter_nd_update(none, pairs, tf.ones((batch * room,), tf.bool))
+
+
+def _slid(carried):
+    """The part of what is carried that sliding changes."""
+    return {name: carried[name] for name in ("ids", "state", "position", "scrolled", "present")}

@@ -76,8 +76,8 @@ def draw(logits, kind, values, seed, present=None):
         logits = tf.where(present, tf.where(logits > 0, logits / values[0], logits * values[0]), logits)
     if not greedy:
         logits = filtered(logits / values[1], kind, values)
-        chance = tf.random.stateless_uniform(tf.shape(logits), seed, minval=1e-20)
-        logits -= tf.math.log(-tf.math.log(chance))  # The largest of these is drawn as softmax would have it.
+        # The largest of these is drawn as softmax would have it (Gumbel).
+        logits -= tf.math.log(-tf.math.log(uniform(tf.shape(logits), seed)))
     return tf.argmax(logits, axis=-1, output_type=tf.int32)
 
 
@@ -97,3 +97,24 @@ def filtered(logits, kind, values):
         least = tf.reduce_max(logits, axis=-1, keepdims=True) + tf.math.log(values[3])
         logits = tf.where(logits < least, NEVER, logits)
     return logits
+
+
+def uniform(shape, seed):
+    """Numbers in (0, 1) from a seed (2,), int32: those of a hash, alike with and without XLA.
+
+    TensorFlow's own stateless numbers are others under XLA: an exported file would write another text.
+    """
+    words = tf.reshape(tf.range(tf.reduce_prod(shape)), shape)
+    words = tf.bitcast(words, tf.uint32) * tf.constant(0x9E3779B9, tf.uint32)
+    for number in tf.unstack(tf.bitcast(seed, tf.uint32)):
+        words = _mixed(words + _mixed(number + tf.constant(0x85EBCA6B, tf.uint32)))
+    # 23 bits and a half: exact in float32, and neither 0 nor 1.
+    return (tf.cast(tf.bitwise.right_shift(words, tf.constant(9, tf.uint32)), tf.float32) + 0.5) * 2.0**-23
+
+
+def _mixed(words):
+    """MurmurHash3's finalizer: every bit of uint32 depends on every other."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        words = tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, tf.constant(shift, tf.uint32)))
+        words *= tf.constant(factor, tf.uint32)
+    return tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, tf.constant(16, tf.uint32)))

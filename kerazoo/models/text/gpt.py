@@ -23,7 +23,7 @@ VARIANTS = {
     "gpt_2": {"depth": 12, "heads": 12, "width": 768, "params": 124_439_808},
 }
 SMOKE = {"vocabulary_size": 50, "context": 16, "length": 12, "depth": 2, "heads": 2, "width": 16, "dropout": 0.0}
-GELUS = {"exact": Gelu, "tanh": lambda name: layers.Activation(keras.activations.gelu, name=name)}
+GELUS = ("exact", "tanh")
 NO_INT8 = {"tflite_int8": "attention's mask takes the whole range of 8 bits; 8-bit weights (tflite_dynamic) do"}
 DECAYED = ("kernel", "embeddings", "positions")  # Everything with two axes, as nanoGPT decays it.
 
@@ -88,7 +88,7 @@ def gpt(
             f"Received: {width!r}, {heads!r}, {length!r}, {context!r}."
         )
     if gelu not in GELUS:
-        raise ValueError(f"`gelu` must be one of {sorted(GELUS)}. Received: {gelu!r}.")
+        raise ValueError(f"`gelu` must be one of {GELUS}. Received: {gelu!r}.")
 
     def norm(x, name):
         return layers.LayerNormalization(epsilon=1e-5, center=bias, name=name)(x)
@@ -115,7 +115,8 @@ def gpt(
         y = dense(y, width, f"{block}_projection", ending)
         x = layers.Add(name=f"{block}_attention_add")([x, drop(y, f"{block}_attention_dropout")])
         y = dense(norm(x, f"{block}_norm2"), 4 * width, f"{block}_mlp1")
-        y = dense(GELUS[gelu](name=f"{block}_gelu")(y), width, f"{block}_mlp2", ending)
+        y = ops.gelu(y, approximate=True) if gelu == "tanh" else Gelu(name=f"{block}_gelu")(y)
+        y = dense(y, width, f"{block}_mlp2", ending)
         x = layers.Add(name=f"{block}_mlp_add")([x, drop(y, f"{block}_mlp_dropout")])
     logits = embedding(norm(x, "norm"), reverse=True)
     optimizer = SelectiveAdamW(
