@@ -66,10 +66,12 @@ def random_batch(model, batch, seed=0):
     sparse = "sparse" in type(model.loss).__name__.lower() or "sparse" in str(model.loss).lower()
 
     def target(output):
-        shape = (batch, *output.shape[1:])
+        shape = tuple(output.shape)
         return rng.integers(0, shape[-1], shape[:-1]) if sparse else rng.random(shape).astype("float32")
 
-    return interface.pack(interface.random(batch)), keras.tree.map_structure(target, model.output)
+    inputs = interface.pack(interface.random(batch))
+    # Answers, and not the graph's output: their sizes are known where the model takes any length.
+    return inputs, keras.tree.map_structure(target, model(inputs))
 
 
 def _model_and_data(name, row, batch, build_arguments):

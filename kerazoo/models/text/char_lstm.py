@@ -10,7 +10,7 @@ from kerazoo.models.text.language_model import compile_next_token, sample_of, to
 from kerazoo.registry import register
 
 VARIANTS = {"char_lstm": {"params": 239_297}}  # char-rnn prints 240,321: with 1,024 biases more.
-SMOKE = {"vocabulary_size": 50, "length": 12, "units": 16}
+SMOKE = {"vocabulary_size": 50, "length": 12, "units": 64}
 NO_INT8 = {"tflite_int8": "TFLite's converter crashes on 8-bit LSTMs; 8-bit weights (tflite_dynamic) do"}
 
 

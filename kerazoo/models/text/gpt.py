@@ -17,7 +17,8 @@ from kerazoo.training.adamw import SelectiveAdamW
 _CHARACTERS = {"vocabulary_size": 65, "bias": False, "gelu": "exact", "learning_rate": 1e-3}
 # `params`: nanoGPT counts its own with the positions' left out: 0.80M and 10.65M. GPT-2's is transformers'.
 VARIANTS = {
-    "gpt_nano": _CHARACTERS | {"depth": 4, "heads": 4, "width": 128, "context": 64, "params": 804_096},
+    "gpt_nano": _CHARACTERS
+    | {"depth": 4, "heads": 4, "width": 128, "context": 64, "dropout": 0.0, "params": 804_096},
     "gpt_mini": _CHARACTERS
     | {"depth": 6, "heads": 6, "width": 384, "context": 256, "dropout": 0.2, "params": 10_745_088},
     "gpt_2": {"depth": 12, "heads": 12, "width": 768, "params": 124_439_808},
@@ -105,7 +106,6 @@ def gpt(
         vocabulary_size,
         width,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
-        reverse_dtype="float32",  # Float32 logits under any policy.
         name="embedding",
     )
     x = drop(LearnedPositions(context, name="positions")(embedding(tokens)), "embedding_dropout")
@@ -119,6 +119,7 @@ def gpt(
         y = dense(y, width, f"{block}_mlp2", ending)
         x = layers.Add(name=f"{block}_mlp_add")([x, drop(y, f"{block}_mlp_dropout")])
     logits = embedding(norm(x, "norm"), reverse=True)
+    logits = layers.Activation("linear", dtype="float32", name="logits")(logits)  # Float32 under any policy.
     optimizer = SelectiveAdamW(
         learning_rate, weight_decay=weight_decay, decayed=DECAYED, beta_2=0.99, global_clipnorm=1.0
     )
