@@ -1,5 +1,6 @@
 """The file of a named data set, wherever it lies."""
 
+import hashlib
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -29,7 +30,11 @@ def named_text(archive, member, *, folder, file, address, sha256, size):
         members = read_zip(archive, lambda name: f"/{name}".endswith(f"/{member}"))
         if len(members) != 1:
             raise ValueError(f"{archive} must have one member {member}. Received: {sorted(members)}.")
-        return next(iter(members.values())).decode()
+        (content,) = members.values()
+        received = hashlib.sha256(content).hexdigest()
+        if received != sha256:
+            raise ValueError(f"{member} in {archive} must have sha256 {sha256}. Received: {received}.")
+        return content.decode()
     download(address, path, sha256=sha256, size=size)
     if checksum(path) != sha256:
         raise ValueError(f"{path} must have sha256 {sha256}. Received: {checksum(path)}.")

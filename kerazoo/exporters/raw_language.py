@@ -40,9 +40,10 @@ def endpoint(interface, metadata, tokenizer):
             f"Received: {generator.size}, {tokenizer.size} and {tokens!r}."
         )
     room = generator.room(PROMPT + tokens)
+    longest = room - 1 if room == generator.stepper.context else room - tokens
 
     def raw(texts):
-        prompts = tokenizer.ragged(texts)[:, -(room - 1) :]
+        prompts = tokenizer.ragged(texts)[:, -longest:]
         firsts = tf.maximum(tf.cast(prompts.row_lengths(), tf.int32), 1)
         ids = prompts.to_tensor(0, shape=(None, room))
         shared = tf.reduce_min(firsts) - 1
