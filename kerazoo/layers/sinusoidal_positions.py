@@ -11,14 +11,17 @@ class SinusoidalPositions(keras.layers.Layer):
 
     Sines stand in the even channels, cosines in the odd ones; nothing is learned.
 
+    `step` does so from a position in the middle on.
+
     Args:
         longest: the wave lengths grow from 2 pi to 2 pi times this.
+        positions: there are, at most; None takes the sequence's own number, which must be known then.
         **options: of every Keras layer: `name`, `dtype`, `trainable`.
 
     Shapes: (B, positions, channels) -> the same.
 
     Raises:
-        ValueError: a sequence of unknown length.
+        ValueError: a sequence of unknown length without `positions`, or one of more.
 
     Example:
 
@@ -28,24 +31,37 @@ class SinusoidalPositions(keras.layers.Layer):
     [0.8414999842643738, 0.5403000116348267]
     """
 
-    def __init__(self, longest=10_000.0, **options):
+    def __init__(self, longest=10_000.0, positions=None, **options):
         super().__init__(**options)
-        self.longest = longest
+        self.longest, self.positions = longest, positions
 
     def build(self, input_shape):
-        _, positions, channels = input_shape
-        if positions is None:
-            raise ValueError(f"The number of positions must be known. Received: inputs of shape {input_shape!r}.")
+        _, length, channels = input_shape
+        positions = self.positions or length
+        if positions is None or (length or 0) > positions:
+            raise ValueError(
+                f"The number of positions must be known, and at most {positions}. Received: inputs of shape {input_shape!r}."
+            )
         rate = self.longest ** (-np.arange(0, channels, 2) / channels)
         angle = np.arange(positions)[:, None] * rate
         waves = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(positions, -1)
         self.waves = waves[:, :channels].astype("float32")
 
     def call(self, inputs):
-        return inputs + ops.cast(self.waves, inputs.dtype)
+        waves = self.waves if self.positions is None else self.waves[: ops.shape(inputs)[1]]
+        return inputs + ops.cast(waves, inputs.dtype)
+
+    def initial_state(self, batch, length):
+        """Nothing: a position is all that a step needs to know."""
+        return []
+
+    def step(self, inputs, *, state, position):
+        """`inputs` that stand at `position` and after it."""
+        size = (ops.shape(inputs)[1], self.waves.shape[1])
+        return inputs + ops.slice(ops.cast(self.waves, inputs.dtype), (position, 0), size), state
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return super().get_config() | {"longest": self.longest}
+        return super().get_config() | {"longest": self.longest, "positions": self.positions}

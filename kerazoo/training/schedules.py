@@ -79,3 +79,37 @@ class HoldThenDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         return {"rate": self.rate, "steps": self.steps, "hold": self.hold, "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
+    """A straight climb, then a descent with the root of the steps (Vaswani et al., 2017).
+
+    https://arxiv.org/abs/1706.03762, section 5.3.
+
+    Args:
+        peak: the rate after `warm_up` steps; the paper's is (width * warm_up) ** -0.5.
+        warm_up: steps that climb.
+
+    Raises:
+        ValueError: no steps that climb.
+
+    Example:
+
+    >>> schedule = InverseSquareRoot(0.1, warm_up=100)
+    >>> [round(float(schedule(step)), 3) for step in (50, 100, 400)]
+    [0.05, 0.1, 0.05]
+    """
+
+    def __init__(self, peak, *, warm_up):
+        super().__init__()
+        if warm_up < 1:
+            raise ValueError(f"`warm_up` must be at least 1. Received: {warm_up!r}.")
+        self.peak, self.warm_up = peak, warm_up
+
+    def __call__(self, step):
+        share = keras.ops.maximum(keras.ops.cast(step, "float32"), 1.0) / self.warm_up
+        return self.peak * keras.ops.minimum(share, share**-0.5)
+
+    def get_config(self):
+        return {"peak": self.peak, "warm_up": self.warm_up}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo.generation.beam import BeamSearch
 from kerazoo.generation.generator import Generator
 
 torch = pytest.importorskip("torch")
@@ -50,3 +51,23 @@ def test_greedy_ids(pair, penalty):
 def test_published_count():
     theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config())
     assert sum(weight.numel() for weight in theirs.parameters()) == kerazoo.info("gpt_2")["params"]
+
+
+@pytest.mark.parametrize(("beams", "penalty"), [(1, 1.0), (4, 1.0), (4, 0.0), (3, 2.0)])
+def test_beams(pair, beams, penalty):
+    theirs, ours = pair
+    prompts, end = [[5, 17, 3, 60], [1, 2, 3, 4], [90, 7, 7, 31]], 11
+    with torch.no_grad():
+        wanted = theirs.generate(
+            torch.tensor(prompts),
+            attention_mask=torch.ones(3, 4, dtype=torch.long),
+            max_new_tokens=20,
+            do_sample=False,
+            num_beams=beams,
+            length_penalty=penalty,
+            eos_token_id=end,
+            pad_token_id=end,
+        )[:, 4:].tolist()
+    wanted = [row[: row.index(end)] if end in row else row for row in wanted]
+    received, _ = BeamSearch(ours, end=end)(prompts, tokens=20, beams=beams, length_penalty=penalty)
+    assert [row.tolist() for row in received] == wanted

@@ -1,0 +1,133 @@
+"""Beam search: the likeliest sequences, several begun ones kept at a time."""
+
+import numpy as np
+import tensorflow as tf
+
+from kerazoo.generation.stepper import Stepper
+
+LOW = -1e9
+
+
+class BeamSearch:
+    """Finds likely sequences in one compiled loop, as transformers' `generate(num_beams=)` does.
+
+    Args:
+        model: a language model, or a model from one sequence to another, of kerazoo.
+        end: the id that ends a sequence.
+        jit_compile: compile the loop by XLA.
+
+    Example:
+
+    >>> import kerazoo, numpy
+    >>> model = kerazoo.build("transformer_tiny", vocabulary_size=50, seed=0)
+    >>> search = BeamSearch(model, end=2)
+    >>> ids, scores = search(numpy.array([[1]]), numpy.array([[7, 8, 9, 2]]), tokens=5, beams=3)
+    >>> len(ids[0]) <= 5
+    True
+    """
+
+    def __init__(self, model, *, end, jit_compile=True):
+        self.stepper, self.end = Stepper(model), end
+        self.size = model.outputs[0].shape[-1]
+        self._search = tf.function(self.searched, jit_compile=jit_compile)
+
+    def __call__(self, prompts, *inputs, tokens, beams=4, length_penalty=1.0):
+        """The best sequence after each prompt.
+
+        Args:
+            prompts: (B, P) ids, none of them empty: the begin of a translation.
+            *inputs: the model's others: (B, S) ids of the source.
+            tokens: to add, at most.
+            beams: sequences that are kept; 1 is greedy.
+            length_penalty: a sequence's score is the sum of its log-probabilities over its length to this power: above
+                0 favours long ones, below 0 short ones.
+
+        Returns:
+            `(ids, scores)`: a list of int32 arrays, what was added, without the end; (B,) float32.
+
+        Raises:
+            ValueError: no prompt, no tokens or beams, or more positions than the model knows.
+        """
+        prompts = np.asarray(prompts, "int32")
+        if prompts.ndim != 2 or not prompts.size:
+            raise ValueError(f"`prompts` must be (B, P), at least one id each. Received: shape {prompts.shape}.")
+        for name, value in (("tokens", tokens), ("beams", beams)):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}.")
+        longest = prompts.shape[1] + tokens
+        if self.stepper.context and longest > self.stepper.context:
+            raise ValueError(f"The model knows {self.stepper.context} positions. Received: {longest} ids to come to.")
+        encoded = self.stepper.encode(*(tf.constant(array) for array in inputs))
+        found, scores = self._search(tf.constant(prompts), encoded, tf.constant(length_penalty), tokens, beams)
+        answers = []
+        for row in found.numpy():
+            ends = np.flatnonzero(row == self.end)
+            answers.append(row[: ends[0]] if len(ends) else row)
+        return answers, scores.numpy()
+
+    def searched(self, prompts, encoded, length_penalty, tokens, beams):
+        """The loop, on tensors: `(ids (B, tokens), filled up with the end, scores (B,))`."""
+        batch, first = tf.shape(prompts)[0], prompts.shape[1]
+        room = first + tokens
+
+        def several(x):  # Each row once for each beam.
+            return tf.repeat(x, beams, axis=0)
+
+        encoded = [several(x) for x in encoded]
+        state = self.stepper.initial_state(batch, room)
+        if first > 1:
+            rows = [x[::beams] for x in encoded]
+            _, state = self.stepper(prompts[:, :-1], state, 0, rows)
+        state = tf.nest.map_structure(several, state)
+        none = tf.fill((batch, beams, tokens), self.end)
+        scores = tf.tile(tf.constant([[0.0] + [LOW] * (beams - 1)]), (batch, 1))
+        carried = {
+            "length": tf.constant(0),
+            "last": several(prompts[:, -1:]),
+            "state": state,
+            "ids": none,
+            "scores": scores,
+            "found": none,
+            "found_scores": tf.fill((batch, beams), LOW),
+        }
+
+        def going_on(carried):
+            # The best that a begun sequence can still come to, were it to end now.
+            hope = carried["scores"][:, 0] / tf.cast(tf.maximum(carried["length"], 1), tf.float32) ** length_penalty
+            worst = tf.reduce_min(carried["found_scores"], axis=1)
+            return (carried["length"] < tokens) & tf.reduce_any(hope > worst)
+
+        def step(carried):
+            length = carried["length"]
+            logits, state = self.stepper(carried["last"], carried["state"], first - 1 + length, encoded)
+            chances = tf.reshape(tf.nn.log_softmax(logits[:, -1]), (batch, beams, self.size))
+            totals = tf.reshape(carried["scores"][:, :, None] + chances, (batch, beams * self.size))
+            # Twice as many as beams: should all ends be among the best, there are enough to go on with.
+            totals, places = tf.math.top_k(totals, 2 * beams)
+            origins, drawn = places // self.size, places % self.size
+            ids = tf.gather(carried["ids"], origins, batch_dims=1)
+            ids = tf.where(tf.range(tokens) == length, drawn[..., None], ids)
+            ended = (drawn == self.end) | (length + 1 >= tokens)
+            # Those that ended among the first count; later ones were worse than what is gone on with.
+            best = tf.range(2 * beams) < beams
+            now = totals / tf.cast(length + 1, tf.float32) ** length_penalty
+            now = tf.where(ended & best, now, LOW)
+            found_scores, chosen = tf.math.top_k(tf.concat([carried["found_scores"], now], axis=1), beams)
+            found = tf.gather(tf.concat([carried["found"], ids], axis=1), chosen, batch_dims=1)
+            scores, kept = tf.math.top_k(tf.where(ended, LOW + totals, totals), beams)
+            origins = tf.gather(origins, kept, batch_dims=1)
+            rows = tf.reshape(tf.range(batch)[:, None] * beams + origins, (-1,))
+            return (
+                {
+                    "length": length + 1,
+                    "last": tf.reshape(tf.gather(drawn, kept, batch_dims=1), (-1, 1)),
+                    "state": tf.nest.map_structure(lambda x: tf.gather(x, rows), state),
+                    "ids": tf.gather(ids, kept, batch_dims=1),
+                    "scores": scores,
+                    "found": found,
+                    "found_scores": found_scores,
+                },
+            )
+
+        carried = tf.while_loop(going_on, step, (carried,))[0]
+        return carried["found"][:, 0], carried["found_scores"][:, 0]
