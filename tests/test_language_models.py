@@ -1,4 +1,4 @@
-"""Language models: causality, stepping with what was computed before, sampling, writing, the endpoint that writes on."""
+"""Language models: causality, steps with what was computed before, sampling, writing, the endpoint that writes."""
 
 import keras
 import numpy as np
@@ -130,7 +130,7 @@ def test_chance_is_even_and_alike_under_xla():
     xla = tf.function(numbers, jit_compile=True)
     drawn = np.stack([xla(tf.constant(step)).numpy() for step in range(50)])
     np.testing.assert_array_equal(drawn[3], numbers(tf.constant(3)))
-    assert 0 < drawn.min() and drawn.max() < 1 and abs(drawn.mean() - 0.5) < 0.003
+    assert drawn.min() > 0 and drawn.max() < 1 and abs(drawn.mean() - 0.5) < 0.003
     assert abs(drawn.var() * 12 - 1) < 0.01
     for one, other in ((drawn[:-1], drawn[1:]), (drawn[:, :-1], drawn[:, 1:]), (drawn[..., :-1], drawn[..., 1:])):
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.01
@@ -260,7 +260,7 @@ def test_an_export_writes_what_the_model_writes(tmp_path, name):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"heat": 1}, "Unknown setting of \"generate\""),
+        ({"heat": 1}, 'Unknown setting of "generate"'),
         ({"tokens": 0}, "`tokens` be a positive integer"),
         ({"temperature": -1}, "`temperature` must be at least 0"),
     ],

@@ -135,9 +135,7 @@ def test_from_a_text_to_a_report_and_on_where_it_stopped(tmp_path, capsys):
     written = kerazoo.load(f"{tmp_path}/export/1", engine="saved_model").raw(["the quick"])["texts"][0]
     assert len(written) == 200
     (tmp_path / "run" / "run.json").unlink()
-    again = run(
-        tmp_path, f"--data={path}", "--steps=40", "--epochs=2", "--batch-size=8", "--prompt=the ", "--resume"
-    )
+    again = run(tmp_path, f"--data={path}", "--steps=40", "--epochs=2", "--batch-size=8", "--prompt=the ", "--resume")
     assert again["test"] == record["test"] and again["training"]["epochs_run"] == 2
 
 

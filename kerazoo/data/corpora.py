@@ -66,8 +66,7 @@ def load_corpus(name):
     return cut(
         "tinyshakespeare",
         text,
-        split="nanoGPT's: the last tenth is the test part, which it calls validation; of the rest the end (2% of the text) "
-        "validates",
+        split="nanoGPT's: the last tenth is the test part, which it calls validation; the 2% before it validate",
         source="Shakespeare's plays in one file, https://github.com/karpathy/char-rnn",
         terms="public domain",
         published=[

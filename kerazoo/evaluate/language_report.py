@@ -10,7 +10,13 @@ def summary(record):
     """What a newcomer wants to know: the score beside what it has to beat, a sample, the files."""
     lines = [f"Surprise by a character of the last tenth of {record['dataset']['name']}, in nats and bits:"]
     lines += text.columns(("", "nats", "bits", ""), [row[:4] for row in _scores(record)])
-    lines += [_verdict(record), "", f"After {record['samples'][0]['prompt']!r}:", record["samples"][0]["text"][:300], ""]
+    lines += [
+        _verdict(record),
+        "",
+        f"After {record['samples'][0]['prompt']!r}:",
+        record["samples"][0]["text"][:300],
+        "",
+    ]
     lines += [f"Exported to {record['exports'][0]['folder']}, measured again on {_judged(record)}:"]
     lines += text.columns(*_files(record))
     speed = record["generation"]

@@ -50,7 +50,13 @@ class Sampling:
     @property
     def kind(self):
         """What the compiled graph depends on; the numbers of `values` come at run time."""
-        return (self.repetition_penalty != 1, self.temperature == 0, self.top_k, self.top_p is not None, bool(self.min_p))
+        return (
+            self.repetition_penalty != 1,
+            self.temperature == 0,
+            self.top_k,
+            self.top_p is not None,
+            bool(self.min_p),
+        )
 
     @property
     def values(self):

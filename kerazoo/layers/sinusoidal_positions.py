@@ -40,7 +40,8 @@ class SinusoidalPositions(keras.layers.Layer):
         positions = self.positions or length
         if positions is None or (length or 0) > positions:
             raise ValueError(
-                f"The number of positions must be known, and at most {positions}. Received: inputs of shape {input_shape!r}."
+                f"The number of positions must be known, and at most {positions}. "
+                f"Received: inputs of shape {input_shape!r}."
             )
         rate = self.longest ** (-np.arange(0, channels, 2) / channels)
         angle = np.arange(positions)[:, None] * rate

@@ -39,8 +39,8 @@ PARTS = {
     layers.BatchNormalization: _AFFINE
     | {"moving_mean": ("running_mean", "same"), "moving_variance": ("running_var", "same")},
 }
-# What is no weight, or another's: a counter that Keras's BatchNormalization has no use for, the numbers 0 to 15 by which
-# YOLOv8 tells distances, GPT-2's causal mask, and the embedding's second name as the matrix of the output.
+# What is no weight, or another's: a counter that Keras's BatchNormalization has no use for, the numbers 0 to 15 by
+# which YOLOv8 tells distances, GPT-2's causal mask, and the embedding's second name as the matrix of the output.
 IGNORED = (".num_batches_tracked", ".dfl.conv.weight", ".attn.bias", ".attn.masked_bias", "lm_head.weight")
 
 

@@ -17,8 +17,7 @@ from kerazoo.training.adamw import SelectiveAdamW
 _CHARACTERS = {"vocabulary_size": 65, "bias": False, "gelu": "exact", "learning_rate": 1e-3}
 # `params`: nanoGPT counts its own with the positions' left out: 0.80M and 10.65M. GPT-2's is transformers'.
 VARIANTS = {
-    "gpt_nano": _CHARACTERS
-    | {"depth": 4, "heads": 4, "width": 128, "context": 64, "dropout": 0.0, "params": 804_096},
+    "gpt_nano": _CHARACTERS | {"depth": 4, "heads": 4, "width": 128, "context": 64, "dropout": 0.0, "params": 804_096},
     "gpt_mini": _CHARACTERS
     | {"depth": 6, "heads": 6, "width": 384, "context": 256, "dropout": 0.2, "params": 10_745_088},
     "gpt_2": {"depth": 12, "heads": 12, "width": 768, "params": 124_439_808},

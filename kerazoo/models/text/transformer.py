@@ -1,7 +1,7 @@
 """The Transformer from one sequence to another (Vaswani et al., 2017, https://arxiv.org/abs/1706.03762).
 
-As torch's nn.Transformer has it: a norm after the last layer of the encoder and of the decoder, which the paper has not.
-Source, target and output share one embedding. The tiny variant is the one for Multi30k (Wu et al., 2021,
+As torch's nn.Transformer has it: a norm after the last layer of the encoder and of the decoder, which the paper has
+not. Source, target and output share one embedding. The tiny variant is the one for Multi30k (Wu et al., 2021,
 https://aclanthology.org/2021.acl-long.480), the small one fairseq's for IWSLT.
 """
 
@@ -119,7 +119,8 @@ def transformer(
     def attention(x, memory, there, name):
         """From `x` to `memory`, or with None for that to what of `x` itself comes before."""
         if memory is None:
-            x = CausalAttention(heads, dropout=dropout, name=name)(*ops.split(dense(x, 3 * width, f"{name}_qkv"), 3, axis=-1))
+            parts = ops.split(dense(x, 3 * width, f"{name}_qkv"), 3, axis=-1)
+            x = CausalAttention(heads, dropout=dropout, name=name)(*parts)
         else:
             query, keys_values = dense(x, width, f"{name}_query"), dense(memory, 2 * width, f"{name}_keys_values")
             keys, values = ops.split(keys_values, 2, axis=-1)
