@@ -27,7 +27,12 @@ ALLOWED = {
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 # The file says why in its first comment.
-WITH_TENSORFLOW = {"layers/batch_normalization.py", "layers/character_tokenizer.py", "layers/word_tokenizer.py"}
+WITH_TENSORFLOW = {
+    "layers/batch_normalization.py",
+    "layers/character_tokenizer.py",
+    "layers/text_layer.py",
+    "layers/word_tokenizer.py",
+}
 
 
 def imports(path):

@@ -3,14 +3,15 @@
 # TensorFlow: strings are its business alone, and a SavedModel that takes raw texts cannot have Python in it.
 
 import keras
-import numpy as np
+
+from kerazoo.layers.text_layer import TextLayer
 
 if keras.backend.backend() == "tensorflow":  # Elsewhere it may not be installed, and kerazoo does without.
     import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
-class CharacterTokenizer(keras.layers.Layer):
+class CharacterTokenizer(TextLayer):
     """Each character of a vocabulary as its place there; other characters are left out.
 
     Args:
@@ -33,16 +34,12 @@ class CharacterTokenizer(keras.layers.Layer):
     """
 
     def __init__(self, vocabulary, **options):
-        super().__init__(trainable=False, **{"dtype": "int32"} | {k: v for k, v in options.items() if k != "trainable"})
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(f"Texts need KERAS_BACKEND=tensorflow. Received: {keras.backend.backend()!r}.")
+        super().__init__(**options)
         self.vocabulary = list(vocabulary)
         if len(set(self.vocabulary)) < len(self.vocabulary) or not all(len(sign) == 1 for sign in self.vocabulary):
             raise ValueError("`vocabulary` must have single characters, each once.")
-        self.built = True  # An export does not take it otherwise.
-        self.signs = tf.constant([sign.encode() for sign in self.vocabulary], tf.string)
-        places = tf.range(len(self.vocabulary), dtype="int32")
-        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(self.signs, places), -1)
+        self.signs = tf.constant(self.vocabulary, tf.string)
+        self.table = self.looked_up(self.vocabulary, -1)
 
     @classmethod
     def learn(cls, texts, **options):
@@ -65,12 +62,6 @@ class CharacterTokenizer(keras.layers.Layer):
         if isinstance(ids, tf.RaggedTensor):
             return tf.strings.reduce_join(tf.ragged.map_flat_values(lambda flat: tf.gather(self.signs, flat), ids), -1)
         return tf.strings.reduce_join(tf.gather(self.signs, ids), axis=-1)
-
-    def __call__(self, inputs, *rest, **options):
-        # Keras takes a list of strings for several inputs, none of them a tensor.
-        if isinstance(inputs, (list, tuple, np.ndarray)):
-            inputs = tf.constant(inputs, tf.string, shape=(len(inputs),))
-        return super().__call__(inputs, *rest, **options)
 
     def call(self, inputs):
         return self.ragged(inputs).to_tensor(0)

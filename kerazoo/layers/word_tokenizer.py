@@ -5,7 +5,8 @@
 import collections
 
 import keras
-import numpy as np
+
+from kerazoo.layers.text_layer import TextLayer
 
 if keras.backend.backend() == "tensorflow":  # Elsewhere it may not be installed, and kerazoo does without.
     import tensorflow as tf
@@ -15,7 +16,7 @@ PIECE = 4096  # Texts that are split at a time while words are counted.
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
-class WordTokenizer(keras.layers.Layer):
+class WordTokenizer(TextLayer):
     """Words and marks of punctuation as ids: 0 is padding, 1 any word that is not known.
 
     Words are what letters, digits and apostrophes make up; any other sign is a word by itself, an emoji too. Bytes
@@ -41,19 +42,14 @@ class WordTokenizer(keras.layers.Layer):
     """
 
     def __init__(self, vocabulary, length=None, lowercase=True, **options):
-        super().__init__(trainable=False, **{"dtype": "int32"} | {k: v for k, v in options.items() if k != "trainable"})
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(f"Texts need KERAS_BACKEND=tensorflow. Received: {keras.backend.backend()!r}.")
+        super().__init__(**options)
         self.vocabulary = list(vocabulary)
         if len(set(self.vocabulary) | {PADDING, UNKNOWN}) < len(self.vocabulary) + 2:
             raise ValueError("`vocabulary` must have every word once, none of them empty or '[UNK]'.")
         if length is not None and (not isinstance(length, int) or length < 1):
             raise ValueError(f"`length` must be None or a positive integer. Received: {length!r}.")
         self.length, self.lowercase = length, lowercase
-        self.built = True  # An export does not take it otherwise.
-        keys = tf.constant(self.vocabulary, tf.string)
-        values = tf.range(2, 2 + len(self.vocabulary), dtype="int32")
-        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), 1)
+        self.table = self.looked_up([PADDING, UNKNOWN, *self.vocabulary], 1)
 
     @classmethod
     def learn(cls, texts, *, size=20_000, at_least=1, length=None, lowercase=True, **options):
@@ -94,12 +90,6 @@ class WordTokenizer(keras.layers.Layer):
         if self.length is not None:
             words = words[:, : self.length]
         return tf.ragged.map_flat_values(self.table.lookup, words)
-
-    def __call__(self, inputs, *rest, **options):
-        # Keras takes a list of strings for several inputs, none of them a tensor.
-        if isinstance(inputs, (list, tuple, np.ndarray)):
-            inputs = tf.constant(inputs, tf.string, shape=(len(inputs),))
-        return super().__call__(inputs, *rest, **options)
 
     def call(self, inputs):
         return self.ragged(inputs).to_tensor(0, shape=(None, self.length))
