@@ -152,6 +152,7 @@ def test_data_service_brings_every_example_once(start):
     assert "at least one worker" in said["without_worker"]
 
 
+@pytest.mark.slow
 def test_two_workers_share_a_data_service(start, tmp_path):
     service = pytest.importorskip("tensorflow").data.experimental.service
     dispatcher = service.DispatchServer()

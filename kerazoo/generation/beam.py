@@ -29,7 +29,7 @@ class BeamSearch:
     def __init__(self, model, *, end, jit_compile=True):
         self.stepper, self.end = Stepper(model), end
         self.size = model.outputs[0].shape[-1]
-        self._search = tf.function(self.searched, jit_compile=jit_compile)
+        self._search = tf.function(self.searched, jit_compile=jit_compile, autograph=False)
 
     def __call__(self, prompts, *inputs, tokens, beams=4, length_penalty=1.0):
         """The best sequence after each prompt.

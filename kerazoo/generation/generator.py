@@ -31,7 +31,7 @@ class Generator:
         self.stepper = Stepper(model)
         self.size = model.outputs[0].shape[-1]
         self._readers = {}
-        self._loop = tf.function(self.looped, jit_compile=jit_compile)
+        self._loop = tf.function(self.looped, jit_compile=jit_compile, autograph=False)
 
     def generate(self, prompts, *, tokens, ends=(), seed=0, **sampling):
         """What follows each prompt.
@@ -91,7 +91,9 @@ class Generator:
         if (batch, room) not in self._readers:  # One for all lengths; not by XLA, which would compile each.
             specs = [tf.TensorSpec((batch, None), tf.int32)]
             self._readers[batch, room] = tf.function(
-                lambda ids: self.stepper(ids, self.stepper.initial_state(batch, room), 0)[1], input_signature=specs
+                lambda ids: self.stepper(ids, self.stepper.initial_state(batch, room), 0)[1],
+                input_signature=specs,
+                autograph=False,
             )
         return self._readers[batch, room](tf.constant(ids))
 
