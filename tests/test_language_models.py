@@ -226,12 +226,14 @@ def test_stop_strings_end_a_text_and_none_of_them_is_told(model):
         writer.write(["xyz"], tokens=3)
 
 
-def test_a_model_that_keeps_one_state_twice_is_refused():
+def test_models_that_cannot_be_stepped_through_are_refused():
     tokens = keras.Input((None,), name="tokens", dtype="int32")
     attention, x = CausalAttention(1), keras.layers.Embedding(5, 4)(tokens)
     x = attention(x, x, x)
     with pytest.raises(ValueError, match="must be called once"):
         Stepper(keras.Model(tokens, attention(x, x, x)))
+    with pytest.raises(ValueError, match="must look at one position or keep a state. Received: conv"):
+        Stepper(keras.Model(tokens, keras.layers.Conv1D(4, 2, padding="causal", name="conv")(x)))
     with pytest.raises(ValueError, match="must have an input 'tokens'"):
         Stepper(kerazoo.build("mlp", input_shape=(2, 2, 3), hidden=(4,)))
 

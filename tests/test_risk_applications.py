@@ -17,6 +17,7 @@ for needed in ("sklearn", "pandas", "matplotlib"):
     pytest.importorskip(needed)
 
 from kerazoo.applications import table_detectors, table_networks, tables  # noqa: E402
+from kerazoo.data import nsl_kdd  # noqa: E402
 from kerazoo.data.named_tables import load_table  # noqa: E402
 from kerazoo.evaluate import binary, classical, fairness, reasons  # noqa: E402
 
@@ -92,6 +93,9 @@ def test_archives_that_are_not_what_they_should_be(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "nsl_kdd.zip", "w") as archive:
         for member in ("KDDTrain+_20Percent.txt", "KDDTest+.txt", "KDDTest-21.txt"):
             archive.writestr(member, f"{row},normal,21\n{row},quantum,21\n")
+    with pytest.raises(ValueError, match="KDDTrain.* must have sha256"):
+        load_table("nsl_kdd")
+    monkeypatch.setattr(nsl_kdd, "named_text", lambda *_, **__: f"{row},normal,21\n{row},quantum,21\n")
     with pytest.raises(ValueError, match=r"attacks must be among .*Received: \['quantum'\]"):
         load_table("nsl_kdd")
 

@@ -22,7 +22,7 @@ def random_windows(ids, *, length, batch_size, steps, seed=0):
     Example:
 
     >>> tokens, following = next(iter(random_windows(range(50), length=4, batch_size=2, steps=1)))
-    >>> (tokens.numpy() + 1 == following.numpy()).all()
+    >>> bool((tokens.numpy() + 1 == following.numpy()).all())
     True
     """
     ids = held(ids, length)

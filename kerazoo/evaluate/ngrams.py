@@ -20,7 +20,7 @@ def witten_bell(train, test, *, vocabulary, order):
     Example:
 
     >>> witten_bell([0, 1] * 50, [0, 1, 0, 1], vocabulary=2, order=2).round(2).tolist()
-    [0.69, 0.0, 0.01, 0.0]
+    [0.69, 0.01, 0.01, 0.01]
     """
     train, test = np.asarray(train, "int64"), np.asarray(test, "int64")
     chances = np.full(len(test), 1.0 / vocabulary)

@@ -57,7 +57,7 @@ class BeamSearch:
         longest = prompts.shape[1] + tokens
         if self.stepper.context and longest > self.stepper.context:
             raise ValueError(f"The model knows {self.stepper.context} positions. Received: {longest} ids to come to.")
-        encoded = self.stepper.encode(*(tf.constant(array) for array in inputs))
+        encoded = self.stepper.encode(*inputs)
         found, scores = self._search(tf.constant(prompts), encoded, tf.constant(length_penalty), tokens, beams)
         answers = []
         for row in found.numpy():

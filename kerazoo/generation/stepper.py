@@ -1,14 +1,25 @@
 """A model's forward pass some tokens at a time: what came before is kept as state and not computed again.
 
 Any functional model will do whose layers look at one position each, but for those that say how they go on: with
-`initial_state(batch, length)` and `step(*inputs, state=, position=)`, or as a recurrent layer of Keras. What does not
-depend on the tokens (an encoder and all that is made of its answers) is computed once.
+`initial_state(batch, length)` and `step(*inputs, state=, position=)`, or as a recurrent layer of Keras that returns its
+sequences and its state. What does not depend on the tokens (an encoder and all that is made of its answers) is computed
+once.
 """
 
 import functools
 
 import keras
 from keras import layers, ops
+
+# Layers of Keras whose answer at one position depends on others, with nothing to go on from.
+MIXING = (
+    layers.AdditiveAttention,
+    layers.Attention,
+    layers.Bidirectional,
+    layers.Conv1D,
+    layers.GroupQueryAttention,
+    layers.MultiHeadAttention,
+)
 
 
 class Stepper:
@@ -19,7 +30,8 @@ class Stepper:
         tokens: that input's name.
 
     Raises:
-        ValueError: a model without that input.
+        ValueError: a model without that input, with a layer of Keras that mixes positions, or one that keeps a state
+            and is called twice.
 
     Example:
 
@@ -41,8 +53,10 @@ class Stepper:
         cut = _cut(model, named[tokens])
         self.encoder = keras.Model(others, cut) if others else None
         self.decoder = keras.Model([named[tokens], *cut], model.outputs[0]) if others else model
-        nodes = [node for depth in sorted(self.decoder._nodes_by_depth, reverse=True) for node in
-                 self.decoder._nodes_by_depth[depth]]  # fmt: skip
+        nodes = list(_nodes(self.decoder))
+        mixing = sorted({node.operation.name for node in nodes if _mixes(node.operation)})
+        if mixing:
+            raise ValueError(f"Every layer must look at one position or keep a state. Received: {', '.join(mixing)}.")
         self._keepers = [node.operation for node in nodes if _keeps(node.operation)]
         if len(set(map(id, self._keepers))) < len(self._keepers):
             raise ValueError("Every layer that keeps a state must be called once in the model.")
@@ -55,7 +69,10 @@ class Stepper:
 
     def encode(self, *inputs):
         """What the steps need of the model's other inputs: a list of tensors."""
-        return keras.tree.flatten(self.encoder(list(inputs), training=False)) if self.encoder else []
+        if not self.encoder:
+            return []
+        inputs = [ops.cast(array, tensor.dtype) for array, tensor in zip(inputs, self.encoder.inputs, strict=True)]
+        return keras.tree.flatten(self.encoder(inputs, training=False))
 
     def initial_state(self, batch, length):
         """The state before the first token: nested lists of tensors, (batch, ...) each, with room for `length`."""
@@ -74,7 +91,8 @@ class Stepper:
         def operation(layer):
             return functools.partial(step, layer) if id(layer) in place else layer
 
-        # The one private method of Keras here: it goes through the graph with a function in place of each layer.
+        # It goes through the graph with a function in place of each layer; private, as the nodes below are: kerazoo's
+        # bounds on Keras's version keep both.
         logits = self.decoder._run_through_graph([tokens, *encoded], operation_fn=operation)
         return keras.tree.flatten(logits)[0], state
 
@@ -82,12 +100,24 @@ class Stepper:
 def _cut(model, tokens):
     """Tensors that do not depend on the tokens and are taken by an operation that does, each once."""
     depends, cut = {id(tokens)}, {}
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        for node in model._nodes_by_depth[depth]:
-            if any(id(tensor) in depends for tensor in node.input_tensors):
-                depends.update(id(tensor) for tensor in node.outputs)
-                cut.update({id(t): t for t in node.input_tensors if id(t) not in depends})
+    for node in _nodes(model):
+        if any(id(tensor) in depends for tensor in node.input_tensors):
+            depends.update(id(tensor) for tensor in node.outputs)
+            cut.update({id(t): t for t in node.input_tensors if id(t) not in depends})
     return list(cut.values())
+
+
+def _nodes(model):
+    """The calls of a model's layers, each after those that it takes its inputs from."""
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        yield from model._nodes_by_depth[depth]
+
+
+def _mixes(layer):
+    """Whether a layer of Keras looks at other positions in a way that cannot go on from a state."""
+    if isinstance(layer, layers.RNN):
+        return layer.go_backwards or not (layer.return_sequences and layer.return_state)
+    return isinstance(layer, MIXING)
 
 
 def _keeps(layer):
