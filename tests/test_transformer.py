@@ -134,6 +134,14 @@ def test_enough_beams_find_the_best_of_all(penalty):
         assert found[row].tolist() == wanted and scores[row] == pytest.approx(score, abs=1e-4)
 
 
+def test_a_text_alone_is_searched_as_among_others():
+    model, (source, _) = smoke(), texts()
+    together, _ = BeamSearch(model, end=2)([[1]] * 3, source, tokens=7, beams=3)
+    for row in range(3):
+        (alone,), _ = BeamSearch(model, end=2)([[1]], source[row : row + 1].astype("int64"), tokens=7, beams=3)
+        assert alone.tolist() == together[row].tolist()
+
+
 def test_one_beam_is_greedy():
     model, (source, _) = smoke(), texts()
     found, _ = BeamSearch(model, end=2)([[1]] * 3, source, tokens=7, beams=1)

@@ -117,17 +117,17 @@ class BeamSearch:
             scores, kept = tf.math.top_k(tf.where(ended, LOW + totals, totals), beams)
             origins = tf.gather(origins, kept, batch_dims=1)
             rows = tf.reshape(tf.range(batch)[:, None] * beams + origins, (-1,))
-            return (
-                {
-                    "length": length + 1,
-                    "last": tf.reshape(tf.gather(drawn, kept, batch_dims=1), (-1, 1)),
-                    "state": tf.nest.map_structure(lambda x: tf.gather(x, rows), state),
-                    "ids": tf.gather(ids, kept, batch_dims=1),
-                    "scores": scores,
-                    "found": found,
-                    "found_scores": found_scores,
-                },
-            )
+            changed = {
+                "length": length + 1,
+                "last": tf.reshape(tf.gather(drawn, kept, batch_dims=1), (-1, 1)),
+                "state": tf.nest.map_structure(lambda x: tf.gather(x, rows), state),
+                "ids": tf.gather(ids, kept, batch_dims=1),
+                "scores": scores,
+                "found": found,
+                "found_scores": found_scores,
+            }
+            # Where the shapes were known they stay so.
+            return (tf.nest.map_structure(lambda x, before: tf.ensure_shape(x, before.shape), changed, carried),)
 
         carried = tf.while_loop(going_on, step, (carried,))[0]
         return carried["found"][:, 0], carried["found_scores"][:, 0]
