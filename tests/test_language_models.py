@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import kerazoo
 from kerazoo import catalog
+from kerazoo.generation import texts
 from kerazoo.generation.generator import Generator
 from kerazoo.generation.sampling import NEVER, Sampling, draw, filtered, uniform
 from kerazoo.generation.stepper import Stepper
@@ -224,6 +225,11 @@ def test_stop_strings_end_a_text_and_none_of_them_is_told(model):
         writer.write(["a"], tokens=3, stop="")
     with pytest.raises(ValueError, match="must have a token that the tokenizer knows. Received: 'xyz'"):
         writer.write(["xyz"], tokens=3)
+
+
+def test_the_first_of_several_stop_strings_ends_a_text():
+    assert texts._cut("abcdef", ("e", "c")) == ("ab", True)
+    assert texts._cut("abcdef", ("x",)) == ("abcdef", False)
 
 
 def test_models_that_cannot_be_stepped_through_are_refused():
