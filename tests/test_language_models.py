@@ -177,6 +177,14 @@ def test_full_positions_go_on_from_the_later_half():
     assert answer.tolist() == ids[3:] and len(set(answer.tolist())) > 3
 
 
+def test_chance_goes_on_where_positions_begin_anew():
+    model = smoke("gpt_nano", vocabulary_size=30)
+    for weight in model.weights:  # Every id is as likely as any other: chance alone decides.
+        weight.assign(np.zeros(weight.shape))
+    (drawn,) = Generator(model).generate([[1]], tokens=60, seed=5)
+    assert len(set(drawn.tolist())) > 10 and drawn[-8:].tolist() != drawn[-16:-8].tolist()
+
+
 def test_a_stream_is_what_is_generated(model):
     options = {"tokens": 30, "seed": 3, "top_k": 5, "top_p": 0.95, "min_p": 0.01, "repetition_penalty": 1.2}
     generator = Generator(model)

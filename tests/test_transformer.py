@@ -142,6 +142,36 @@ def test_a_text_alone_is_searched_as_among_others():
         assert alone.tolist() == together[row].tolist()
 
 
+def followed(model, source, *, tokens, beams, end, penalty):
+    """The same search over Python's lists."""
+    begun, found = [([], 0.0)], []
+    for length in range(1, tokens + 1):
+        further = []
+        for ids, total in begun:
+            logits = model({"source": source, "tokens": np.array([[1, *ids]], "int32")})[0, -1]
+            chances = tf.nn.log_softmax(logits).numpy()
+            further += [([*ids, identity], total + chance) for identity, chance in enumerate(chances)]
+        further = sorted(further, key=lambda pair: -pair[1])[: 2 * beams]
+        ended = [ids[-1] == end or length == tokens for ids, _ in further]
+        found += [(ids, total / length**penalty) for (ids, total), ends in zip(further[:beams], ended) if ends]
+        found = sorted(found, key=lambda pair: -pair[1])[:beams]
+        begun = [pair for pair, ends in zip(further, ended) if not ends][:beams]
+        if not begun or (len(found) == beams and begun[0][1] / length**penalty <= found[-1][1]):
+            break
+    return found[0]
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0, 3.0])
+def test_few_beams_find_what_the_same_search_over_lists_finds(penalty):
+    size, end, model = 5, 2, smoke(vocabulary_size=5)
+    source = np.random.default_rng(2).integers(1, size, (12, 4)).astype("int32")
+    found, scores = BeamSearch(model, end=end)([[1]] * 12, source, tokens=6, beams=2, length_penalty=penalty)
+    for row in range(12):
+        ids, score = followed(model, source[row : row + 1], tokens=6, beams=2, end=end, penalty=penalty)
+        assert found[row].tolist() == [identity for identity in ids if identity != end]
+        assert scores[row] == pytest.approx(score, abs=1e-4)
+
+
 def test_one_beam_is_greedy():
     model, (source, _) = smoke(), texts()
     found, _ = BeamSearch(model, end=2)([[1]] * 3, source, tokens=7, beams=1)
