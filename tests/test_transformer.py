@@ -161,13 +161,14 @@ def followed(model, source, *, tokens, beams, end, penalty):
     return found[0]
 
 
-@pytest.mark.parametrize("penalty", [0.0, 1.0, 3.0])
-def test_few_beams_find_what_the_same_search_over_lists_finds(penalty):
+@pytest.mark.parametrize(("beams", "penalty"), [(1, 0.0), (1, 3.0), (2, 1.0), (2, 3.0)])
+def test_few_beams_find_what_the_same_search_over_lists_finds(beams, penalty):
     size, end, model = 5, 2, smoke(vocabulary_size=5)
+    model.get_layer("embedding").embeddings.assign(np.random.default_rng(4).normal(0, 0.1, (5, 16)))  # Ends are likely.
     source = np.random.default_rng(2).integers(1, size, (12, 4)).astype("int32")
-    found, scores = BeamSearch(model, end=end)([[1]] * 12, source, tokens=6, beams=2, length_penalty=penalty)
+    found, scores = BeamSearch(model, end=end)([[1]] * 12, source, tokens=6, beams=beams, length_penalty=penalty)
     for row in range(12):
-        ids, score = followed(model, source[row : row + 1], tokens=6, beams=2, end=end, penalty=penalty)
+        ids, score = followed(model, source[row : row + 1], tokens=6, beams=beams, end=end, penalty=penalty)
         assert found[row].tolist() == [identity for identity in ids if identity != end]
         assert scores[row] == pytest.approx(score, abs=1e-4)
 

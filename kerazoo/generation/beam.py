@@ -89,13 +89,11 @@ class BeamSearch:
             "scores": scores,
             "found": none,
             "found_scores": tf.fill((batch, beams), LOW),
+            "done": tf.fill((batch,), False),
         }
 
         def going_on(carried):
-            # The best that a begun sequence can still come to, were it to end now.
-            hope = carried["scores"][:, 0] / tf.cast(tf.maximum(carried["length"], 1), tf.float32) ** length_penalty
-            worst = tf.reduce_min(carried["found_scores"], axis=1)
-            return (carried["length"] < tokens) & tf.reduce_any(hope > worst)
+            return (carried["length"] < tokens) & ~tf.reduce_all(carried["done"])
 
         def step(carried):
             length = carried["length"]
@@ -111,12 +109,15 @@ class BeamSearch:
             # Those that ended among the first count; later ones were worse than what is gone on with.
             best = tf.range(2 * beams) < beams
             now = totals / tf.cast(length + 1, tf.float32) ** length_penalty
-            now = tf.where(ended & best, now, LOW)
+            # A row that is done stays as it is while others go on: it answers as it would alone.
+            now = tf.where(ended & best & ~carried["done"][:, None], now, LOW)
             found_scores, chosen = tf.math.top_k(tf.concat([carried["found_scores"], now], axis=1), beams)
             found = tf.gather(tf.concat([carried["found"], ids], axis=1), chosen, batch_dims=1)
             scores, kept = tf.math.top_k(tf.where(ended, LOW + totals, totals), beams)
             origins = tf.gather(origins, kept, batch_dims=1)
             rows = tf.reshape(tf.range(batch)[:, None] * beams + origins, (-1,))
+            # The best that a begun sequence can still come to, were it to end now.
+            hope = scores[:, 0] / tf.cast(length + 1, tf.float32) ** length_penalty
             changed = {
                 "length": length + 1,
                 "last": tf.reshape(tf.gather(drawn, kept, batch_dims=1), (-1, 1)),
@@ -125,6 +126,7 @@ class BeamSearch:
                 "scores": scores,
                 "found": found,
                 "found_scores": found_scores,
+                "done": carried["done"] | (hope <= tf.reduce_min(found_scores, axis=1)),
             }
             # Where the shapes were known they stay so.
             return (tf.nest.map_structure(lambda x, before: tf.ensure_shape(x, before.shape), changed, carried),)
