@@ -196,13 +196,11 @@ def test_a_stream_is_what_is_generated(model):
 
 def test_a_text_ends_after_its_end_and_others_go_on(model):
     generator = Generator(model)
-    free = generator.generate([[1, 2], [3, 4]], tokens=12, temperature=0)
-    end = int(free[0][2])
-    first = free[0].tolist().index(end) + 1
-    ended = generator.generate([[1, 2], [3, 4]], tokens=12, temperature=0, ends=[end])
-    assert ended[0].tolist() == free[0].tolist()[:first]
-    other = free[1].tolist()
-    assert ended[1].tolist() == (other[: other.index(end) + 1] if end in other else other)
+    first, other = (ids.tolist() for ids in generator.generate([[1, 2], [3, 4]], tokens=12, seed=3))
+    end = next(identity for identity in first if identity not in other)
+    ended = generator.generate([[1, 2], [3, 4]], tokens=12, seed=3, ends=[end])
+    assert ended[0].tolist() == first[: first.index(end) + 1] and len(ended[0]) < 12
+    assert ended[1].tolist() == other
 
 
 @pytest.mark.parametrize(
@@ -279,6 +277,7 @@ def test_an_export_writes_what_the_model_writes(tmp_path, name):
         ({"heat": 1}, 'Unknown setting of "generate"'),
         ({"tokens": 0}, "`tokens` be a positive integer"),
         ({"temperature": -1}, "`temperature` must be at least 0"),
+        ("long ones", "must be a dictionary of settings. Received: 'long ones'"),
     ],
 )
 def test_settings_of_an_export_that_cannot_be(tmp_path, model, settings, message):

@@ -155,5 +155,13 @@ def test_what_cannot_be_is_said_at_once(options, message, tmp_path, monkeypatch)
     assert not list(tmp_path.iterdir())
 
 
+def test_signs_that_training_does_not_have_are_left_out_and_counted(tmp_path):
+    path = tmp_path / "own.txt"
+    path.write_text(TEXT + "snow \u2603 snow \u2603")
+    corpus, tokenizer, ids = text_generation.load(text_generation.parse_args([f"--data={path}"]))
+    assert corpus.record()["notes"] == ["2 characters of the test part do not occur before it and are left out."]
+    assert len(ids["test"]) == len(corpus.test) - 2 and "\u2603" not in tokenizer.vocabulary
+
+
 def test_corpora_are_named_once():
     assert corpora.NAMES == ("tinyshakespeare",)

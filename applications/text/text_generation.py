@@ -98,18 +98,20 @@ def _sampling(arguments):
 
 
 def load(arguments):
-    """`(corpus, tokenizer, ids)`: ids are {part: (T,)}; characters that training does not have are left out."""
+    """`(corpus, tokenizer, ids)`: ids are {part: (T,)}; characters that training does not have are left out, which the
+    corpus notes."""
     from kerazoo.data.corpora import Corpus, corpus_of, load_corpus
     from kerazoo.layers.character_tokenizer import CharacterTokenizer
 
+    parts = ("train", "validation", "test")
     corpus = corpus_of(arguments.data) if arguments.data else load_corpus(arguments.dataset)
     if arguments.limit:
-        parts = {part: getattr(corpus, part)[: arguments.limit] for part in ("train", "validation", "test")}
-        corpus = Corpus(**(vars(corpus) | parts))
+        corpus = Corpus(**(vars(corpus) | {part: getattr(corpus, part)[: arguments.limit] for part in parts}))
     tokenizer = CharacterTokenizer.learn([corpus.train, corpus.validation])
-    ids = {
-        part: tokenizer.ragged([getattr(corpus, part)]).flat_values.numpy() for part in ("train", "validation", "test")
-    }
+    ids = {part: tokenizer.ragged([getattr(corpus, part)]).flat_values.numpy() for part in parts}
+    unknown = len(corpus.test) - len(ids["test"])
+    if unknown:
+        corpus.notes.append(f"{unknown:,} characters of the test part do not occur before it and are left out.")
     print(
         f"{corpus.name}: {len(ids['train']):,} training, {len(ids['validation']):,} validation, {len(ids['test']):,} "
         f"test characters, {tokenizer.size} different ones."

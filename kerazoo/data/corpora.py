@@ -22,6 +22,7 @@ class Corpus:
         source: where it comes from, one line.
         terms: what the owners allow, as far as they say.
         published: [{"of", "nats"}], cross-entropy of a character on the same test part.
+        notes: sentences on what was left out.
     """
 
     name: str
@@ -32,12 +33,13 @@ class Corpus:
     source: str = ""
     terms: str = ""
     published: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
 
     def record(self):
         """Everything but the text, as JSON types; sizes are in characters."""
         sizes = {part: len(getattr(self, part)) for part in ("train", "validation", "test")}
         facts = {name: getattr(self, name) for name in ("split", "source", "terms")}
-        return {"name": self.name} | sizes | facts | {"notes": []}
+        return {"name": self.name} | sizes | facts | {"notes": list(self.notes)}
 
 
 def load_corpus(name):

@@ -26,7 +26,10 @@ def endpoint(interface, metadata, tokenizer):
         ValueError: settings of "generate" in the metadata that are unknown or out of range, or a model whose
             vocabulary is not the tokenizer's.
     """
-    settings = DEFAULTS | metadata.get("generate", {})
+    settings = metadata.get("generate", {})
+    if not isinstance(settings, dict):
+        raise ValueError(f'"generate" in the metadata must be a dictionary of settings. Received: {settings!r}.')
+    settings = DEFAULTS | settings
     choices = [*DEFAULTS, *Sampling.__dataclass_fields__]
     for name in settings:
         if name not in choices:
