@@ -14,10 +14,13 @@ EXTRAS = {
     "pyarrow": "apps",
     "pycocotools": "detection",
     "scipy": "apps",
+    "sacrebleu": "text",
+    "sentencepiece": "text",
     "sklearn": "apps",
     "statsmodels": "apps",
     "tensorboard": "apps",
     "tensorflow_datasets": "apps",
+    "tensorflow_text": "text",
     "yaml": "detection",
 }
 

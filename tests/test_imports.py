@@ -15,7 +15,7 @@ PACKAGE = ROOT / "kerazoo"
 ALLOWED = {
     "registry": set(),
     "extras": set(),
-    "layers": {"registry"},
+    "layers": {"extras", "registry"},
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
     "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
@@ -30,6 +30,7 @@ WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 WITH_TENSORFLOW = {
     "layers/batch_normalization.py",
     "layers/character_tokenizer.py",
+    "layers/sentencepiece_tokenizer.py",
     "layers/text_layer.py",
     "layers/word_tokenizer.py",
 }

@@ -107,6 +107,29 @@ def test_the_schedule_is_the_papers():
         InverseSquareRoot(1.0, warm_up=0)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_batches_of_any_lengths_train_one_model(jit_compile):
+    model = kerazoo.build(
+        "transformer_tiny",
+        **(dict(catalog.entry("transformer_tiny").smoke) | {"length": None}),
+        jit_compile=jit_compile,
+        seed=0,
+    )
+    rng = np.random.default_rng(0)
+
+    def batches():
+        for length in (4, 7, 4, 9):
+            inputs = {name: rng.integers(1, 30, (3, length)).astype("int32") for name in ("source", "tokens")}
+            yield inputs, inputs["tokens"]
+
+    shapes = tf.TensorSpec((None, None), tf.int32)
+    data = tf.data.Dataset.from_generator(batches, output_signature=({"source": shapes, "tokens": shapes}, shapes))
+    history = model.fit(data.repeat(8), verbose=0, shuffle=False)
+    assert np.isfinite(history.history["loss"]).all()
+    with pytest.raises(Exception, match="slice|Slice"):
+        model.predict({"source": np.ones((1, 300), "int32"), "tokens": np.ones((1, 4), "int32")}, verbose=0)
+
+
 # Beam search.
 
 

@@ -1,5 +1,6 @@
 """The file of a named data set, wherever it lies."""
 
+import gzip
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ from kerazoo.data.locate import data_folder
 
 
 def named_text(archive, member, *, folder, file, address, sha256, size):
-    """The file's text: from an archive in the data folder, or else from its canonical address.
+    """The file's text (UTF-8, `.gz` or not): from an archive in the data folder, or else from its canonical address.
 
     Args:
         archive: name of a zip archive that may lie in the data folder.
@@ -34,11 +35,16 @@ def named_text(archive, member, *, folder, file, address, sha256, size):
         received = hashlib.sha256(content).hexdigest()
         if received != sha256:
             raise ValueError(f"{member} in {archive} must have sha256 {sha256}. Received: {received}.")
-        return content.decode()
+        return _text(content, file)
     download(address, path, sha256=sha256, size=size)
     if checksum(path) != sha256:
         raise ValueError(f"{path} must have sha256 {sha256}. Received: {checksum(path)}.")
-    return path.read_text(encoding="utf-8")
+    return _text(path.read_bytes(), file)
+
+
+def _text(content, name):
+    """What the bytes say, unpacked where the name says that they are packed; the checksum has bounded them."""
+    return (gzip.decompress(content) if name.endswith(".gz") else content).decode()
 
 
 def packaged_file(package, inside, *, folder, address, sha256, size):

@@ -46,13 +46,7 @@ def text_batches(ids, labels, *, batch_size, length=None, training=False, unknow
     lengths = tf.cast(ids.row_lengths(), tf.int64)
 
     def cut(positions):
-        rows = tf.gather(ids, positions)
-        tokens = rows[:, :length].to_tensor(0, shape=(None, length))
-        if length is None:
-            longest = tf.shape(tokens)[1]
-            wanted = (tf.maximum(longest, 1) + STEP - 1) // STEP * STEP
-            tokens = tf.pad(tokens, [[0, 0], [0, wanted - longest]])
-        return tokens, tf.gather(labels, positions)
+        return padded(tf.gather(ids, positions), length), tf.gather(labels, positions)
 
     def dropped(tokens, classes, key):
         chance = tf.random.stateless_uniform(tf.shape(tokens), tf.stack([key, key + 1]))
@@ -61,6 +55,24 @@ def text_batches(ids, labels, *, batch_size, length=None, training=False, unknow
     if not training:
         batches = tf.data.Dataset.range(count).batch(batch_size)
         return batches.map(cut, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+    batches = shuffled(lengths, batch_size, seed)
+    batches = batches.map(cut, tf.data.AUTOTUNE)
+    if unknown:
+        more = tf.data.Dataset.random(seed=seed + 1, rerandomize_each_iteration=True).map(lambda key: key % (2**31))
+        batches = tf.data.Dataset.zip(batches, more).map(lambda pair, key: dropped(*pair, key), tf.data.AUTOTUNE)
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def shuffled(lengths, batch_size, seed):
+    """A `tf.data.Dataset` of the positions of each batch, in a new order each epoch.
+
+    Args:
+        lengths: (N,) int64; a batch has texts of like length.
+        batch_size: texts in a batch; the last one may be smaller.
+        seed: of the order.
+    """
+    count = int(lengths.shape[0])
 
     def epoch(key):
         order = tf.argsort(tf.random.stateless_uniform((count,), tf.stack([key, key + 1])))
@@ -72,9 +84,20 @@ def text_batches(ids, labels, *, batch_size, length=None, training=False, unknow
 
     keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).map(lambda key: key % (2**31))
     size = -(-count // batch_size)
-    batches = keys.take(1).flat_map(epoch).apply(tf.data.experimental.assert_cardinality(size))
-    batches = batches.map(cut, tf.data.AUTOTUNE)
-    if unknown:
-        more = tf.data.Dataset.random(seed=seed + 1, rerandomize_each_iteration=True).map(lambda key: key % (2**31))
-        batches = tf.data.Dataset.zip(batches, more).map(lambda pair, key: dropped(*pair, key), tf.data.AUTOTUNE)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return keys.take(1).flat_map(epoch).apply(tf.data.experimental.assert_cardinality(size))
+
+
+def padded(rows, length=None, step=STEP):
+    """`tf.RaggedTensor` (B, None) -> (B, T) int32, filled up with 0.
+
+    Args:
+        rows: ids.
+        length: T, to which rows are cut too; None takes the next multiple of `step`.
+        step: as said.
+    """
+    tokens = rows[:, :length].to_tensor(0, shape=(None, length))
+    if length is not None:
+        return tokens
+    longest = tf.shape(tokens)[1]
+    wanted = (tf.maximum(longest, 1) + step - 1) // step * step
+    return tf.pad(tokens, [[0, 0], [0, wanted - longest]])

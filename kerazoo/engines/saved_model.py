@@ -1,5 +1,6 @@
 """SavedModel in TensorFlow itself: exact, any batch, any operation."""
 
+import importlib
 import warnings
 
 import numpy as np
@@ -14,7 +15,7 @@ class SavedModelEngine(Engine):
 
     def __init__(self, path, *, engine="saved_model", metadata, threads=None):
         warn_of_threads(engine, threads)
-        self._loaded = tf.saved_model.load(str(path))  # Referenced: it owns what the functions capture.
+        self._loaded = loaded(path)  # Referenced: it owns what the functions capture.
         if "serving_default" not in self._loaded.signatures:
             raise ValueError(
                 f"A SavedModel needs the signature 'serving_default'. Received: {sorted(self._loaded.signatures)}."
@@ -36,8 +37,8 @@ class SavedModelEngine(Engine):
             files: a list of `bytes`, each a JPEG or PNG file; or of strings, where the model takes texts.
 
         Returns:
-            {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}; of a language model {"texts": (B,)
-            strings}.
+            {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}; of a language model or a
+            translator {"texts": (B,) strings}.
 
         Raises:
             ValueError: the model was exported without `signature="raw"`.
@@ -55,6 +56,26 @@ class SavedModelEngine(Engine):
             return {"texts": np.array([text.decode() for text in outputs["texts"].numpy()], dtype=object)}
         labels = np.array([[label.decode() for label in row] for row in outputs["labels"].numpy()], dtype=object)
         return {"labels": labels, "scores": outputs["scores"].numpy()}
+
+
+def loaded(path):
+    """The SavedModel at `path`; operations of tensorflow-text are registered where it has them.
+
+    Raises:
+        ImportError: it has them, and tensorflow-text is not installed.
+    """
+    try:
+        return tf.saved_model.load(str(path))
+    except RuntimeError as error:
+        if "Op type not registered" not in str(error):
+            raise
+        try:
+            importlib.import_module("tensorflow_text")
+        except ImportError:
+            raise ImportError(
+                'This SavedModel takes texts apart by tensorflow-text. Run: pip install "kerazoo[text]"'
+            ) from error
+        return tf.saved_model.load(str(path))
 
 
 def warn_of_threads(engine, threads):

@@ -167,10 +167,7 @@ def confusion_matrix(confusion, classes):
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = min(max(1.9 + 0.37 * count, 4.2), 10)
     figure, axis = figure_and_axes(side, side)
-    from matplotlib.colors import LinearSegmentedColormap
-
-    shades = LinearSegmentedColormap.from_list("blue", ["#ffffff", "#bcd2fb", BLUE, "#173f9c"])
-    axis.imshow(share, cmap=shades, vmin=0, vmax=1, aspect="equal")
+    axis.imshow(share, cmap=_shades(), vmin=0, vmax=1, aspect="equal")
     axis.grid(False)
     axis.set_xlabel("answer")
     axis.set_ylabel("true class")
@@ -183,6 +180,23 @@ def confusion_matrix(confusion, classes):
             color = "white" if share[row, column] > 0.45 else (INK if row == column else RED)
             text = str(confusion[row, column])
             axis.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
+    axis.tick_params(length=0)
+    return svg(figure)
+
+
+def attention(shares, rows, columns):
+    """What each row looked at, darker for more, as an SVG.
+
+    Args:
+        shares: (rows, columns), each row sums to 1.
+        rows, columns: words.
+    """
+    figure, axis = figure_and_axes(1.6 + 0.28 * len(columns), 1.3 + 0.24 * len(rows))
+    axis.imshow(shares, cmap=_shades(), vmin=0, vmax=1, aspect="auto")
+    axis.grid(False)
+    axis.set_xticks(range(len(columns)), [shorten(word, 18) for word in columns], rotation=60, ha="left")
+    axis.xaxis.tick_top()
+    axis.set_yticks(range(len(rows)), [shorten(word, 18) for word in rows])
     axis.tick_params(length=0)
     return svg(figure)
 
@@ -301,6 +315,13 @@ def figure_and_axes(width, height, *, rows=1, columns=1, ratios=None):
         axis.xaxis.label.set_size(9)
         axis.yaxis.label.set_size(9)
     return figure, axes if len(axes) > 1 else axes[0]
+
+
+def _shades():
+    """From white over the strong colour to a dark one."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("blue", ["#ffffff", "#bcd2fb", BLUE, "#173f9c"])
 
 
 def svg(figure):

@@ -3,22 +3,24 @@
 import numpy as np
 
 
-def surprises(function, batches):
+def surprises(function, batches, padding=None):
     """The negative log-probability of every next token.
 
     Args:
-        function: from tokens (B, T) to logits (B, T, V).
-        batches: iterable of (tokens, next tokens).
+        function: from a batch's inputs, tokens (B, T) or a dictionary with them, to logits (B, T, V).
+        batches: iterable of (inputs, next tokens).
+        padding: the token that is left out, or None.
 
-    Shapes: -> (windows, T) float64, nats.
+    Shapes: -> (windows, T) float64, nats; with `padding` (tokens,).
     """
     rows = []
-    for tokens, following in batches:
-        logits = np.asarray(function(np.asarray(tokens)), "float64")
+    for inputs, following in batches:
+        logits = np.asarray(function(inputs if isinstance(inputs, dict) else np.asarray(inputs)), "float64")
         following = np.asarray(following)
         chosen = np.take_along_axis(logits, following[..., None], axis=-1)[..., 0]
         top = logits.max(axis=-1)
-        rows.append(top + np.log(np.exp(logits - top[..., None]).sum(axis=-1)) - chosen)
+        nats = top + np.log(np.exp(logits - top[..., None]).sum(axis=-1)) - chosen
+        rows.append(nats if padding is None else nats[following != padding])
     return np.concatenate(rows)
 
 

@@ -26,14 +26,7 @@ def endpoint(interface, metadata, tokenizer):
         ValueError: settings of "generate" in the metadata that are unknown or out of range, or a model whose
             vocabulary is not the tokenizer's.
     """
-    settings = metadata.get("generate", {})
-    if not isinstance(settings, dict):
-        raise ValueError(f'"generate" in the metadata must be a dictionary of settings. Received: {settings!r}.')
-    settings = DEFAULTS | settings
-    choices = [*DEFAULTS, *Sampling.__dataclass_fields__]
-    for name in settings:
-        if name not in choices:
-            raise ValueError(unknown_choice('setting of "generate" in the metadata', name, choices))
+    settings = generation_settings(metadata, DEFAULTS, Sampling.__dataclass_fields__)
     tokens, seed = settings.pop("tokens"), settings.pop("seed")
     sampling = Sampling(**settings)
     generator = Generator(interface.model)
@@ -65,3 +58,24 @@ def endpoint(interface, metadata, tokenizer):
         return {"texts": tokenizer.texts(tf.RaggedTensor.from_tensor(carried["written"], carried["counts"]))}
 
     return Raw(raw, "texts", tokenizer)
+
+
+def generation_settings(metadata, defaults, others):
+    """What the metadata says of "generate", over the defaults.
+
+    Args:
+        metadata: of the export.
+        defaults: {setting: value}.
+        others: names of settings without a default.
+
+    Raises:
+        ValueError: no dictionary, or an unknown setting.
+    """
+    settings = metadata.get("generate", {})
+    if not isinstance(settings, dict):
+        raise ValueError(f'"generate" in the metadata must be a dictionary of settings. Received: {settings!r}.')
+    choices = [*defaults, *others]
+    for name in settings:
+        if name not in choices:
+            raise ValueError(unknown_choice('setting of "generate" in the metadata', name, choices))
+    return defaults | settings

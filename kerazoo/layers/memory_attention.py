@@ -41,18 +41,22 @@ class MemoryAttention(keras.layers.Layer):
         self.width = queries_shape[-1]
 
     def call(self, queries, keys, values, present, training=False):
-        size = self.width // self.heads
-
-        def split(x):
-            return ops.transpose(ops.reshape(x, (-1, ops.shape(x)[1], self.heads, size)), (0, 2, 1, 3))
-
-        scores = ops.matmul(split(queries) * size**-0.5, ops.transpose(split(keys), (0, 1, 3, 2)))
-        scores = ops.where(present[:, None, None, :], ops.cast(scores, "float32"), -1e9)
-        shares = ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
+        shares = ops.cast(self.shares(queries, keys, present), self.compute_dtype)
         if self.dropout is not None:
             shares = self.dropout(shares, training=training)
-        mixed = ops.transpose(ops.matmul(shares, split(values)), (0, 2, 1, 3))
+        mixed = ops.transpose(ops.matmul(shares, self._split(values)), (0, 2, 1, 3))
         return ops.reshape(mixed, (-1, ops.shape(queries)[1], self.width))
+
+    def shares(self, queries, keys, present):
+        """How each query shares its attention among the keys that are there: (B, heads, T, S) float32."""
+        queries = self._split(queries) * (self.width // self.heads) ** -0.5
+        scores = ops.matmul(queries, ops.transpose(self._split(keys), (0, 1, 3, 2)))
+        return ops.softmax(ops.where(present[:, None, None, :], ops.cast(scores, "float32"), -1e9), axis=-1)
+
+    def _split(self, x):
+        """(B, T, C) -> (B, heads, T, C / heads)."""
+        parts = (-1, ops.shape(x)[1], self.heads, self.width // self.heads)
+        return ops.transpose(ops.reshape(x, parts), (0, 2, 1, 3))
 
     def compute_output_spec(self, queries, keys, values, present, training=False):
         return keras.KerasTensor(queries.shape, self.compute_dtype)

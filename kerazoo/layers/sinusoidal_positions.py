@@ -49,8 +49,9 @@ class SinusoidalPositions(keras.layers.Layer):
         self.waves = waves[:, :channels].astype("float32")
 
     def call(self, inputs):
-        waves = self.waves if self.positions is None else self.waves[: ops.shape(inputs)[1]]
-        return inputs + ops.cast(waves, inputs.dtype)
+        if self.positions is None:
+            return inputs + ops.cast(self.waves, inputs.dtype)
+        return self.step(inputs, state=[], position=0)[0]
 
     def initial_state(self, batch, length):
         """Nothing: a position is all that a step needs to know."""

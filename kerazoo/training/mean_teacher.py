@@ -1,10 +1,11 @@
 """Training a classifier on the answers of its own moving average, beside the labels."""
 
-import keras
 from keras import ops
 
+from kerazoo.training.averaged import Averaged
 
-class MeanTeacher(keras.Model):
+
+class MeanTeacher(Averaged):
     """A classifier with its mean teacher (Tarvainen and Valpola, 2017, https://arxiv.org/abs/1703.01780).
 
     The teacher has the classifier's layers and a moving average of its weights, which classifies better than
@@ -36,37 +37,25 @@ class MeanTeacher(keras.Model):
     (True, (None, 10))
     """
 
+    judged_by = ("accuracy",)
+
     def __init__(self, student, *, weight=0.5, ramp, decay=0.998, mirror=False):
-        super().__init__(name=student.name)
-        if not 0 <= weight < 1 or not 0 <= decay < 1:
-            raise ValueError(f"`weight` and `decay` must be in [0, 1). Received: {weight!r} and {decay!r}.")
+        super().__init__(student, decay=decay)
+        if not 0 <= weight < 1:
+            raise ValueError(f"`weight` must be in [0, 1). Received: {weight!r}.")
         if not 0 <= ramp[0] < ramp[1]:
             raise ValueError(f"`ramp` must be two counts of updates, ascending. Received: {ramp!r}.")
-        self.student, self.teacher = student, keras.models.clone_model(student)
-        self.teacher.set_weights(student.get_weights())
-        self.weight, self.ramp, self.decay, self.mirror = weight, ramp, decay, mirror
-        self.build(student.input_shape)
-        configuration = {"optimizer": student.optimizer, "loss": student.loss, "metrics": ["accuracy"]}
-        configuration |= {"jit_compile": student.jit_compile, "steps_per_execution": student.steps_per_execution}
-        self.compile(**configuration)
-
-    def build(self, input_shape):
-        """Both models are built."""
-        self.built = True
+        self.weight, self.ramp, self.mirror = weight, ramp, mirror
 
     @property
-    def trainable_variables(self):
-        """The student's: the teacher follows."""
-        return self.student.trainable_variables
+    def student(self):
+        """The classifier that learns."""
+        return self.model
 
     @property
-    def trainable_weights(self):
-        """The student's: the teacher follows."""
-        return self.student.trainable_weights
-
-    def call(self, images, training=False):
-        """(B, H, W, C) -> (B, classes), logits: in training the student's, else the teacher's."""
-        return self.student(images, training=True) if training else self.teacher(images, training=False)
+    def teacher(self):
+        """Its average."""
+        return self.average
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The student's loss; in training mixed with the cross-entropy to the teacher's answers."""
@@ -81,12 +70,3 @@ class MeanTeacher(keras.Model):
         climbed = (ops.cast(self.optimizer.iterations, "float32") - first) / (last - first)
         share = self.weight * ops.clip(climbed, 0.0, 1.0)
         return (1 - share) * loss + share * consistency
-
-    def train_step(self, data):
-        """A step of the student, then one of the teacher's average."""
-        logs = super().train_step(data)
-        # Early on the average is of few weights: it would else hold on to the first, random ones.
-        decay = ops.minimum(self.decay, 1 - 1 / ops.cast(self.optimizer.iterations, "float32"))
-        for mean, variable in zip(self.teacher.trainable_variables, self.student.trainable_variables):
-            mean.assign(mean + (1 - decay) * (variable - mean))
-        return logs

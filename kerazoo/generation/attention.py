@@ -1,0 +1,51 @@
+"""What a model from one sequence to another looks at in its source."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def looked_at(model, source, tokens):
+    """The shares of attention that each token of the target gives to those of the source.
+
+    Args:
+        model: a functional model of the inputs `source` and `tokens`, with layers that say their `shares`.
+        source: (B, S) ids.
+        tokens: (B, T) ids.
+
+    Shapes: -> (layers, B, heads, T, S) float32; every row of S sums to 1.
+
+    Raises:
+        ValueError: a model without such a layer.
+
+    Example:
+
+    >>> import kerazoo, numpy
+    >>> model = kerazoo.build("transformer_tiny", vocabulary_size=50)
+    >>> looked_at(model, numpy.array([[5, 6, 2]]), numpy.array([[1, 7]])).shape
+    (4, 1, 4, 2, 3)
+    """
+    inputs = {tensor.name: tensor for tensor in model.inputs}
+    text = inputs["tokens"]
+    # Those of the encoder look from the source to itself; they do not need the tokens.
+    layers = [layer for layer in model.layers if hasattr(layer, "shares") and _needs(layer, text)]
+    if not layers:
+        raise ValueError(f"The model must have layers with `shares`, from the tokens to the source: {model.name!r}.")
+    held = keras.Model(model.input, [layer.input for layer in layers])
+    answers = held({"source": np.asarray(source), "tokens": np.asarray(tokens)}, training=False)
+    shares = [layer.shares(queries, keys, there) for layer, (queries, keys, _, there) in zip(layers, answers)]
+    return np.stack([ops.convert_to_numpy(share) for share in shares])
+
+
+def _needs(layer, tensor):
+    """Whether what the layer asks with depends on an input."""
+    seen, waiting = set(), [layer.input[0]]
+    while waiting:
+        one = waiting.pop()
+        if one is tensor:
+            return True
+        operation, index, _ = one._keras_history
+        node = operation._inbound_nodes[index]
+        waiting += [other for other in node.input_tensors if id(other) not in seen]
+        seen.update(id(other) for other in node.input_tensors)
+    return False
