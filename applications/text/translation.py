@@ -22,7 +22,7 @@ from kerazoo.applications import running
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "translation"
-RECIPE = {"epochs": 20, "batch_size": 128, "optimizer": "muon", "learning_rate": 0.01, "vocabulary": 8000}
+RECIPE = {"epochs": 24, "batch_size": 128, "optimizer": "muon", "learning_rate": 0.01, "vocabulary": 8000}
 SETTINGS = (
     "dataset data source target limit model option vocabulary pieces length epochs batch_size learning_rate optimizer "
     "average beams length_penalty precision seed"
