@@ -1,7 +1,9 @@
-"""`with_boxes`: a detector whose answers are boxes, scores and classes instead of raw heads."""
+"""Models that answer with what is asked for instead of what is trained: `with_boxes`, `with_tags`."""
 
 import keras
 
+from kerazoo.layers.best_tags import BestTags
+from kerazoo.layers.crf_potentials import CRFPotentials
 from kerazoo.layers.decoded_boxes import DecodedBoxes
 from kerazoo.layers.non_maximum_suppression import NonMaximumSuppression
 from kerazoo.layers.original_pixels import OriginalPixels
@@ -55,3 +57,31 @@ def with_boxes(
         back = OriginalPixels(heads.image_shape, dtype="float32", name="original_pixels")
         found, inputs = found | {"boxes": back(found["boxes"], sizes)}, {"image": model.input, "sizes": sizes}
     return keras.Model(inputs, found, name=model.name)
+
+
+def with_tags(model):
+    """A `keras.Model` from words to the best sequence of tags, with the tagger's own weights: what is served.
+
+    Args:
+        model: a tagger of `kerazoo.build` that ends in a conditional random field.
+
+    Shapes: the model's inputs -> {"tags": (B, T) int32, places in the model's `tags`, -1 after a text's end}.
+
+    Raises:
+        ValueError: a model without a `CRFPotentials` as its last layer.
+
+    Example:
+
+    >>> import kerazoo
+    >>> from kerazoo.decoding import with_tags
+    >>> {name: tensor.shape for name, tensor in with_tags(kerazoo.build("bilstm_crf")).output.items()}
+    {'tags': (None, None)}
+    """
+    last = model.layers[-1] if getattr(model, "layers", None) else None
+    if not isinstance(last, CRFPotentials):
+        raise ValueError(
+            "`model` must end in a conditional random field; `kerazoo.list_models(task='token_classification')` has "
+            f"such models. Received: {type(model).__name__} {getattr(model, 'name', model)!r}."
+        )
+    _, there = last.input
+    return keras.Model(model.input, {"tags": BestTags(name="tags")(model.output, there)}, name=model.name)

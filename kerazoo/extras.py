@@ -12,6 +12,7 @@ EXTRAS = {
     "matplotlib": "apps",
     "pandas": "apps",
     "pyarrow": "apps",
+    "pycrfsuite": "text",
     "pycocotools": "detection",
     "scipy": "apps",
     "sacrebleu": "text",

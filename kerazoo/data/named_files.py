@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -10,8 +11,15 @@ from kerazoo.data.download import checksum, download
 from kerazoo.data.locate import data_folder
 
 
-def named_text(archive, member, *, folder, file, address, sha256, size):
-    """The file's text (UTF-8, `.gz` or not): from an archive in the data folder, or else from its canonical address.
+def named_text(archive, member, *, file, **place):
+    """The file's text (UTF-8, `.gz` or not), as `named_bytes` finds it."""
+    content = named_bytes(archive, member, file=file, **place).getvalue()
+    # The checksum has bounded what there is to unpack.
+    return (gzip.decompress(content) if file.endswith(".gz") else content).decode()
+
+
+def named_bytes(archive, member, *, folder, file, address, sha256, size):
+    """The file's content: from an archive in the data folder, or else from its canonical address.
 
     Args:
         archive: name of a zip archive that may lie in the data folder.
@@ -21,6 +29,9 @@ def named_text(archive, member, *, folder, file, address, sha256, size):
         address: the download's.
         sha256: of the download.
         size: bytes of the download.
+
+    Returns:
+        An `io.BytesIO`.
 
     Raises:
         ValueError: a damaged archive, one without the file, or a download that is not what it should be.
@@ -35,16 +46,11 @@ def named_text(archive, member, *, folder, file, address, sha256, size):
         received = hashlib.sha256(content).hexdigest()
         if received != sha256:
             raise ValueError(f"{member} in {archive} must have sha256 {sha256}. Received: {received}.")
-        return _text(content, file)
+        return io.BytesIO(content)
     download(address, path, sha256=sha256, size=size)
     if checksum(path) != sha256:
         raise ValueError(f"{path} must have sha256 {sha256}. Received: {checksum(path)}.")
-    return _text(path.read_bytes(), file)
-
-
-def _text(content, name):
-    """What the bytes say, unpacked where the name says that they are packed; the checksum has bounded them."""
-    return (gzip.decompress(content) if name.endswith(".gz") else content).decode()
+    return io.BytesIO(path.read_bytes())
 
 
 def packaged_file(package, inside, *, folder, address, sha256, size):

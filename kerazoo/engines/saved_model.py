@@ -38,7 +38,7 @@ class SavedModelEngine(Engine):
 
         Returns:
             {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}; of a language model or a
-            translator {"texts": (B,) strings}.
+            translator {"texts": (B,) strings}; of a tagger {"words": (B, T) strings, "tags": (B, T) strings}.
 
         Raises:
             ValueError: the model was exported without `signature="raw"`.
@@ -52,10 +52,15 @@ class SavedModelEngine(Engine):
         signature = self._loaded.signatures["raw"]
         (takes,) = signature.structured_input_signature[1]
         outputs = signature(**{takes: tf.constant(list(files), tf.string, shape=(len(files),))})
-        if "texts" in outputs:
-            return {"texts": np.array([text.decode() for text in outputs["texts"].numpy()], dtype=object)}
-        labels = np.array([[label.decode() for label in row] for row in outputs["labels"].numpy()], dtype=object)
-        return {"labels": labels, "scores": outputs["scores"].numpy()}
+        return {
+            name: values.numpy() if values.dtype != tf.string else _strings(values) for name, values in outputs.items()
+        }
+
+
+def _strings(values):
+    """A tensor of strings as an array of them."""
+    flat = [value.decode() for value in tf.reshape(values, [-1]).numpy()]
+    return np.array(flat, dtype=object).reshape(values.shape)
 
 
 def loaded(path):

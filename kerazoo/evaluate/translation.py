@@ -54,7 +54,7 @@ def sentence_bleu(hypothesis, reference):
 
 
 def by_length(hypotheses, references, sources, groups=4):
-    """[(words of the longest source, BLEU, texts)], groups of about as many texts each, short sources first."""
+    """[[words of the longest source, BLEU, texts]], groups of about as many texts each, short sources first."""
     from sacrebleu.metrics import BLEU
 
     lengths = np.array([len(source.split()) for source in sources])
@@ -62,5 +62,5 @@ def by_length(hypotheses, references, sources, groups=4):
     for low, high in zip([-1, *edges[:-1]], edges):
         places = np.flatnonzero((lengths > low) & (lengths <= high))
         chosen = [[texts[place] for place in places] for texts in (hypotheses, references)]
-        rows.append((int(high), float(BLEU().corpus_score(chosen[0], [chosen[1]]).score), len(places)))
+        rows.append([int(high), float(BLEU().corpus_score(chosen[0], [chosen[1]]).score), len(places)])
     return rows

@@ -31,9 +31,11 @@ def looked_at(model, source, tokens):
     layers = [layer for layer in model.layers if hasattr(layer, "shares") and _needs(layer, text)]
     if not layers:
         raise ValueError(f"The model must have layers with `shares`, from the tokens to the source: {model.name!r}.")
-    held = keras.Model(model.input, [layer.input for layer in layers])
-    answers = held({"source": np.asarray(source), "tokens": np.asarray(tokens)}, training=False)
-    shares = [layer.shares(queries, keys, there) for layer, (queries, keys, _, there) in zip(layers, answers)]
+    held = keras.Model(model.input, [tensor for layer in layers for tensor in layer.input])
+    answers = iter(held({"source": np.asarray(source), "tokens": np.asarray(tokens)}, training=False))
+    shares = []
+    for layer, (queries, keys, _, there) in zip(layers, zip(*[answers] * 4)):  # Four inputs each.
+        shares.append(layer.shares(queries, keys, there))
     return np.stack([ops.convert_to_numpy(share) for share in shares])
 
 

@@ -1,0 +1,302 @@
+"""Named entities: a tagger of words trained on CoNLL's columns -> judged by whole entities, exported, tagging files.
+
+    kerazoo run named_entities                                   # Spanish news, BiLSTM and CRF
+    kerazoo run named_entities --dataset wnut17                  # emerging entities in posts
+    kerazoo run named_entities --data genes                      # genes/train.conll, or one file
+    kerazoo run named_entities --predict news.txt --from saved_models/named_entities/bilstm_crf
+
+The test part is tagged once, at the end, beside each word's commonest tag and a CRF over features made by hand. The
+exported SavedModel takes texts and gives words and tags (`raw`); every file takes ids, which its tokenizer.json makes.
+A run leaves `run.json` and `report.html` in its folder.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import kerazoo
+from kerazoo.applications import running, tagged_files
+from kerazoo.quiet import import_tensorflow
+
+TASK, KIND = "named_entities", "token_classification"
+RECIPE = {"epochs": 20, "batch_size": 32, "patience": 5}
+SETTINGS = "dataset data limit model option vocabulary length unknown epochs batch_size learning_rate precision seed"
+BATCH = 64  # Texts that are tagged at a time.
+
+
+def parse_args(argv):
+    """The options; those that a recipe can decide are None until `settle`."""
+    parser = running.parser(TASK, __doc__)
+    data = parser.add_argument_group("data")
+    source = data.add_mutually_exclusive_group()
+    source.add_argument("--dataset", help="conll2002_es (default), conll2002_nl, wnut17")
+    source.add_argument("--data", type=Path, metavar="PATH", help="a file in CoNLL's columns, or a folder of them")
+    data.add_argument("--limit", type=int, help="texts of each part at most, for a first look")
+    training = parser.add_argument_group("model and training")
+    training.add_argument("--model", default="bilstm_crf", help=f"one of `kerazoo list --task {KIND}`")
+    running.add_model_option(training)
+    training.add_argument("--vocabulary", type=int, default=50_000, help="words that are known at most")
+    training.add_argument("--length", type=int, default=100, help="words of a text that exported TFLite takes")
+    training.add_argument(
+        "--unknown", type=float, default=0.5, help="chance with which a word that occurs once is told as unknown"
+    )
+    running.add_training(
+        training,
+        precision="float32",
+        learning_rate="it falls to a tenth along a cosine",
+        patience="epochs without a better F1 on the validation part, then it stops",
+    )
+    running.add_jit_compile(training)
+    tagged_files.add_options(parser)
+    running.add_output(parser, TASK)
+    return parser.parse_args(argv)
+
+
+def settle(arguments):
+    """Fills in what the recipe decides; checks what can be wrong before time is spent."""
+    if not arguments.data:
+        arguments.dataset = arguments.dataset or "conll2002_es"
+    tagged_files.refuse(arguments)
+    facts = kerazoo.info(arguments.model)
+    if facts["task"] != KIND:
+        raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
+    running.fill_in(arguments, RECIPE | {"learning_rate": facts["arguments"]["learning_rate"]})
+    running.check_positive(arguments, "epochs", "batch_size", "limit", "patience", "vocabulary", "length")
+    if not 0 <= arguments.unknown < 1:
+        raise ValueError(f"`--unknown` must be at least 0 and below 1. Received: {arguments.unknown}.")
+    arguments.option = running.options(arguments.option)
+    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
+    return arguments
+
+
+def load(arguments):
+    """`(data, tokenizer, ids)`: ids are {part: (tokens, characters, tags)}, ragged."""
+    import tensorflow as tf
+
+    from kerazoo.data.conll_files import from_files
+    from kerazoo.data.named_tags import load_tagged
+    from kerazoo.layers.tagger_tokenizer import TaggerTokenizer
+
+    data = from_files(arguments.data, seed=arguments.seed) if arguments.data else load_tagged(arguments.dataset)
+    if arguments.limit:
+        data = data.limited(arguments.limit, seed=arguments.seed)
+    kinds = sorted({tag[2:] for tag in data.tags[1:]})
+    print(
+        f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test "
+        f"texts; entities: {', '.join(kinds)}."
+    )
+    print("".join(f"  {note}\n" for note in data.notes), end="")
+    tokenizer = TaggerTokenizer.learn(data.train.words, size=arguments.vocabulary)
+    place = {tag: index for index, tag in enumerate(data.tags)}
+    ids = {}
+    for part in ("train", "validation", "test"):
+        texts = getattr(data, part)
+        tags = tf.ragged.constant([[place[tag] for tag in tags] for tags in texts.tags], dtype=tf.int32)
+        ids[part] = (*tokenizer.ragged(tf.ragged.constant(texts.words, dtype=tf.string)), tags)
+    print(f"{tokenizer.size:,} words and {tokenizer.characters:,} characters are known.")
+    return data, tokenizer, ids
+
+
+def build(arguments, data, tokenizer, **options):
+    """The compiled model for the data's tags and words."""
+    sizes = {
+        "vocabulary_size": tokenizer.size,
+        "characters": tokenizer.characters,
+        "word_length": tokenizer.word_length,
+        "tags": data.tags,
+    }
+    return kerazoo.build(arguments.model, **(sizes | arguments.option | options))
+
+
+def train(arguments, data, tokenizer, ids, folder):
+    """Trains the network, saving every epoch.
+
+    Returns:
+        `(journal, speed)`: the `Journal`, and the words a second that the input pipeline gives alone.
+    """
+    import keras
+
+    from kerazoo.data.pipeline import throughput
+    from kerazoo.data.tagged_batches import tagged_batches
+    from kerazoo.evaluate.entities import scores
+    from kerazoo.training.callbacks import Journal
+
+    class EntityScore(keras.callbacks.Callback):
+        """Adds the F1 of the validation part's entities to what an epoch tells."""
+
+        def set_model(self, model):
+            super().set_model(model)
+            self.run = tagger(model)
+
+        def on_epoch_end(self, epoch, logs=None):
+            answers = tag(self.run, data, ids["validation"])
+            logs["val_f1"] = scores(answers, data.validation.tags)["f1"]
+            print(f"Epoch {epoch + 1}: F1 of the validation part's entities {logs['val_f1']:.1%}")
+
+    keras.utils.set_random_seed(arguments.seed)
+    journal = Journal(
+        folder,
+        configuration=running.settings(arguments, SETTINGS),
+        patience=arguments.patience,
+        monitor="val_f1",
+        mode="max",
+        spacing=10.0,
+    )
+    steps = arguments.epochs * -(-len(data.train) // arguments.batch_size)
+    model = build(
+        arguments,
+        data,
+        tokenizer,
+        learning_rate=keras.optimizers.schedules.CosineDecay(arguments.learning_rate, steps, alpha=0.1),
+        precision=arguments.precision,
+        jit_compile=running.JIT_COMPILE[arguments.jit_compile],
+        seed=arguments.seed,
+    )
+    first = journal.restore(model)
+
+    def batches(seed):
+        options = {"training": True, "unknown": arguments.unknown, "seed": seed}
+        return tagged_batches(*ids["train"], batch_size=arguments.batch_size, **options)
+
+    speed = throughput(batches(arguments.seed), seconds=0.5) * float(np.mean(ids["train"][0].row_lengths()))
+    if first < arguments.epochs:
+        model.fit(
+            batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
+            validation_data=tagged_batches(*ids["validation"], batch_size=BATCH),
+            epochs=arguments.epochs,
+            initial_epoch=first,
+            callbacks=[EntityScore(), journal],
+            verbose="auto" if sys.stdout.isatty() else 2,
+            shuffle=False,
+        )
+    return journal, speed
+
+
+def tagger(model):
+    """The model's best tags as one compiled function."""
+    from kerazoo.decoding import with_tags
+    from kerazoo.evaluate.predict import compiled
+
+    return compiled(with_tags(model))
+
+
+def tag(run, data, ids, length=None):
+    """A list of tags for each text; `length` cuts the texts, whose rest is "O"."""
+    from kerazoo.data.tagged_batches import tagged_batches
+
+    tokens = ids[0]
+    answers = []
+    for inputs, _ in tagged_batches(*ids, batch_size=BATCH, length=length).as_numpy_iterator():
+        found = run(inputs)
+        answers += list(found["tags"] if isinstance(found, dict) else found)
+    lengths = np.asarray(tokens.row_lengths())
+    padded = [[*row[:count].tolist(), *[0] * max(0, count - len(row))] for row, count in zip(answers, lengths)]
+    return [[data.tags[place] for place in row] for row in padded]
+
+
+def judge(arguments, data, tokenizer, ids, folder):
+    """Exports the model, tags the test part with it, and judges every file.
+
+    Returns:
+        `(answers, exports)`: tags of each test text, and a row for each exported file.
+    """
+    from kerazoo.data.tagged_batches import tagged_batches
+    from kerazoo.decoding import with_tags
+    from kerazoo.evaluate.entities import scores
+
+    model = build(
+        arguments, data, tokenizer, weights=folder / "best.weights.h5", precision="float32", jit_compile=False
+    )
+    answers = tag(tagger(model), data, ids["test"])
+    shown, _ = next(tagged_batches(*ids["validation"], batch_size=8, length=arguments.length).as_numpy_iterator())
+    print("Exporting ...")
+    report = kerazoo.export(
+        with_tags(model),
+        arguments.export,
+        formats=("saved_model", "tflite"),
+        representative_data=shown,
+        signature="raw",
+        tokenizer=tokenizer,
+        metadata={"labels": list(data.tags), "dataset": data.name},
+    )
+    print("Judging the exported files ...")
+    exports = []
+    for file in report.files:
+        engine = kerazoo.load(report.path, engine=file.engine)
+        length = None if file.engine == "saved_model" else arguments.length
+        found = tag(engine, data, ids["test"], length)
+        pairs = [(one, other) for mine, own in zip(found, answers) for one, other in zip(mine, own)]
+        exports.append(
+            {
+                "form": file.engine,
+                "folder": report.path,
+                "file": file.path,
+                "bytes": file.bytes,
+                **scores(found, data.test.tags, data.test.words),
+                "same_tags": sum(one == other for one, other in pairs) / len(pairs),
+                "count": len(found),
+                "latency_ms": file.latency_ms,
+            }
+        )
+    return answers, exports
+
+
+def samples(arguments, data, answers, count=12):
+    """`(samples, worst)`: texts with entities, drawn; and those with most of them wrong or missed."""
+    from kerazoo.evaluate.entities import entities
+
+    rows = [
+        {"words": list(words), "tags": list(tags), "answers": list(found)}
+        for words, tags, found in zip(data.test.words, data.test.tags, answers)
+    ]
+    order = np.random.default_rng(arguments.seed).permutation(len(rows))
+    drawn = [rows[place] for place in order if set(rows[place]["tags"]) != {"O"}][:count]
+
+    def mistakes(row):
+        return len(set(entities(row["tags"])) ^ set(entities(row["answers"])))
+
+    return drawn or rows[:1], sorted(rows, key=mistakes, reverse=True)[: count // 2]
+
+
+def main(argv=None):
+    """Runs the application; returns the record that `run.json` in the run's folder holds."""
+    arguments = parse_args(argv)
+    return running.main(arguments, tagged_files.run if arguments.predict else _run)
+
+
+def _run(arguments, start):
+    import_tensorflow()
+    from kerazoo.evaluate import entity_report
+    from kerazoo.evaluate.entities import scores
+    from kerazoo.evaluate.tag_baselines import tag_baselines
+
+    given = running.given(arguments, parse_args([]))
+    settle(arguments)
+    data, tokenizer, ids = load(arguments)
+    folder = running.new_folder(TASK, f"{data.name}-{arguments.model}", arguments)
+    again = running.command(TASK, given, "--resume", f"--out={folder}")
+    with running.resumable(again):
+        journal, speed = train(arguments, data, tokenizer, ids, folder)
+        answers, exports = judge(arguments, data, tokenizer, ids, folder)
+    drawn, worst = samples(arguments, data, answers)
+    record = running.record(
+        TASK,
+        given,
+        running.settings(arguments, SETTINGS),
+        start,
+        dataset=data.record() | {"limited": arguments.limit},
+        model={"name": arguments.model},
+        tokenizer={"words": tokenizer.size, "characters": tokenizer.characters},
+        training=journal.record("words", seen=int(ids["train"][0].flat_values.shape[0]), fed=speed),
+        test=scores(answers, data.test.tags, data.test.words),
+        baselines=tag_baselines(data),
+        samples=drawn,
+        worst=worst,
+        exports=exports,
+    )
+    return running.finish(record, entity_report.page(record), entity_report.summary(record), folder)
+
+
+if __name__ == "__main__":
+    main()
