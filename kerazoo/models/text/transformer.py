@@ -56,6 +56,7 @@ def transformer(
     length=None,
     norm="after",
     dropout=0.1,
+    inner_dropout=0.0,
     smoothing=0.1,
     learning_rate=None,
     warm_up=4000,
@@ -73,7 +74,8 @@ def transformer(
         length: tokens of both texts, which TFLite needs to know; None takes any up to `context`.
         norm: "after" each layer and its shortcut, as in the paper, or "before" it (Xiong et al., 2020,
             https://arxiv.org/abs/2002.04745), which trains without a long warm-up.
-        dropout: of the embedded tokens, the attention and each layer's answers.
+        dropout: of the embedded tokens and each layer's answers, as in the paper.
+        inner_dropout: of the attention and between the two matrices of each layer, which torch's nn.Transformer has too.
         smoothing: of the labels.
         learning_rate: a rate or a schedule; None is the paper's schedule.
         warm_up: steps that the paper's schedule climbs.
@@ -104,8 +106,8 @@ def transformer(
     def dense(x, units, name, **options):
         return layers.Dense(units, kernel_initializer="glorot_uniform", name=name, **options)(x)
 
-    def drop(x, name):
-        return layers.Dropout(dropout, name=name)(x) if dropout else x
+    def drop(x, name, rate=dropout):
+        return layers.Dropout(rate, name=name)(x) if rate else x
 
     def layer_norm(x, name):
         return layers.LayerNormalization(epsilon=1e-5, name=name)(x)
@@ -120,15 +122,15 @@ def transformer(
         """From `x` to `memory`, or with None for that to what of `x` itself comes before."""
         if memory is None:
             parts = ops.split(dense(x, 3 * width, f"{name}_qkv"), 3, axis=-1)
-            x = CausalAttention(heads, dropout=dropout, name=name)(*parts)
+            x = CausalAttention(heads, dropout=inner_dropout, name=name)(*parts)
         else:
             query, keys_values = dense(x, width, f"{name}_query"), dense(memory, 2 * width, f"{name}_keys_values")
             keys, values = ops.split(keys_values, 2, axis=-1)
-            x = MemoryAttention(heads, dropout=dropout, name=name)(query, keys, values, there)
+            x = MemoryAttention(heads, dropout=inner_dropout, name=name)(query, keys, values, there)
         return dense(x, width, f"{name}_projection")
 
     def mlp(x, name):
-        x = drop(dense(x, hidden, f"{name}_1", activation="relu"), f"{name}_1_dropout")
+        x = drop(dense(x, hidden, f"{name}_1", activation="relu"), f"{name}_1_dropout", inner_dropout)
         return dense(x, width, f"{name}_2")
 
     embedding = layers.ReversibleEmbedding(
