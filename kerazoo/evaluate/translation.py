@@ -24,7 +24,7 @@ def scores(hypotheses, references):
 
     Example:
 
-    >>> scores(["a black dog runs"], ["a black dog runs"])["bleu"].__round__()
+    >>> round(scores(["a black dog runs"], ["a black dog runs"])["bleu"])
     100
     """
     need("sacrebleu")

@@ -75,7 +75,7 @@ def transformer(
         norm: "after" each layer and its shortcut, as in the paper, or "before" it (Xiong et al., 2020,
             https://arxiv.org/abs/2002.04745), which trains without a long warm-up.
         dropout: of the embedded tokens and each layer's answers, as in the paper.
-        inner_dropout: of the attention and between the two matrices of each layer, which torch's nn.Transformer has too.
+        inner_dropout: of the attention and between the two matrices of each layer; torch's nn.Transformer has it too.
         smoothing: of the labels.
         learning_rate: a rate or a schedule; None is the paper's schedule.
         warm_up: steps that the paper's schedule climbs.
