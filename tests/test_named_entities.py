@@ -205,7 +205,7 @@ def test_columns_are_read_and_beginnings_repaired(tmp_path):
         ("Ada PER\n", "line 1, must be a word and its tag: O, B-kind or I-kind. Received: 'Ada PER'"),
         ("Ada B-\n", "line 1"),
         ("Ada O\n", "must have entities"),
-        ("Ada B-PER\n", "at least 5 texts"),
+        ("Ada B-PER\n", "at least 6 texts"),
     ],
 )
 def test_what_is_wrong_with_columns_is_said(tmp_path, text, message):

@@ -143,7 +143,7 @@ def test_what_is_wrong_with_pairs_is_said(tmp_path):
     with pytest.raises(ValueError, match="must have as many lines. Received: 2 and 1"):
         from_files(tmp_path / "a", source="en", target="de")
     write(tmp_path / "a", "train.de", ["eins", "zwei"])
-    with pytest.raises(ValueError, match="at least 10 pairs. Received: 2"):
+    with pytest.raises(ValueError, match="at least 11 pairs. Received: 2"):
         from_files(tmp_path / "a", source="en", target="de")
     write(tmp_path / "a", "test.de", ["eins", "zwei"])
     with pytest.raises(ValueError, match="each part in both languages"):

@@ -22,8 +22,9 @@ from kerazoo.applications import running
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "translation"
-RECIPE = {"epochs": 14, "batch_size": 128, "optimizer": "muon", "learning_rate": 0.02, "vocabulary": 8000}
-OPTIONS = {"transformer_tiny": {"dropout": 0.2}}  # A short training underfits with the 0.3 of long ones.
+DEFAULTS = {"epochs": 14, "batch_size": 128, "optimizer": "own", "learning_rate": 1e-3, "vocabulary": 8000}
+# A short training underfits with the dropout of long ones, 0.3.
+RECIPES = {"transformer_tiny": {"optimizer": "muon", "learning_rate": 0.02, "option": {"dropout": 0.2}}}
 SETTINGS = (
     "dataset data source target limit model option vocabulary pieces length epochs batch_size learning_rate optimizer "
     "average beams length_penalty precision seed"
@@ -76,14 +77,16 @@ def settle(arguments):
         raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
     if arguments.source == arguments.target:
         raise ValueError(f"`--from` and `--to` must differ. Received: {arguments.source!r} twice.")
-    running.fill_in(arguments, RECIPE)
+    recipe = DEFAULTS | RECIPES.get(arguments.model, {})
+    option = recipe.pop("option", {})
+    running.fill_in(arguments, recipe)
     running.check_positive(arguments, "epochs", "batch_size", "limit", "patience", "vocabulary", "length", "beams")
     if not 0 <= arguments.average < 1:
         raise ValueError(f"`--average` must be at least 0 and below 1. Received: {arguments.average}.")
     context = facts["arguments"].get("context")
     if context and arguments.length > context:
         raise ValueError(f"`--length` must be at most {context}, as the model has it. Received: {arguments.length}.")
-    arguments.option = OPTIONS.get(arguments.model, {}) | running.options(arguments.option)
+    arguments.option = option | running.options(arguments.option)
     arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from kerazoo.data.splits import draw_from_training
 from kerazoo.data.tagged_texts import OUTSIDE, TaggedData, TaggedTexts, names_of, repaired
 from kerazoo.data.text_tables import content, parts_of
 
@@ -82,16 +81,6 @@ def from_files(path, *, seed=0):
         unknown = set(names_of(texts)) - set(tags)
         if unknown:
             raise ValueError(f"{files[part]} has tags that training does not have: {sorted(unknown)}.")
-    said = []
-    for part in ("test", "validation"):
-        if part in parts:
-            continue
-        train = parts["train"]
-        count = round(len(train) * SHARE)
-        if not count:
-            raise ValueError(f"Drawing a {part} part takes at least 5 texts. Received: {len(train)}.")
-        order = np.random.default_rng(seed).permutation(len(train))
-        parts[part], parts["train"] = train.take(sorted(order[:count])), train.take(sorted(order[count:]))
-        said.append(f"{count:,} texts drawn from the training texts for {part}, seed {seed}")
+    parts, said = draw_from_training(parts, SHARE, seed=seed)
     own = "one file" if path.is_file() else "the files' own parts"
     return TaggedData(path.stem, tags, **parts, split="; ".join([own, *said]), source=str(path), notes=tuple(notes))

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from kerazoo.data.parallel_texts import ParallelData, ParallelTexts
+from kerazoo.data.splits import draw_from_training
 from kerazoo.data.text_tables import check_length, content, pairs, parts_of
 
 SHARE, LARGEST = 0.05, 1_000  # Of the training pairs, for each part that the files lack; pairs of it at most.
@@ -68,7 +67,7 @@ def from_files(path, *, source, target, seed=0):
         if empty:
             notes.append(f"{files[0].name}: {empty:,} pairs with an empty side are left out.")
         parts[part] = ParallelTexts(*(tuple(pair[side] for pair in kept) for side in (0, 1)))
-    parts, drawn = _drawn(parts, seed)
+    parts, drawn = draw_from_training(parts, SHARE, seed=seed, largest=LARGEST, unit="pairs")
     own = "one table" if path.is_file() else "the files' own parts"
     return ParallelData(
         path.stem, source, target, **parts, split="; ".join([own, *drawn]), source=str(path), notes=tuple(notes)
@@ -84,19 +83,3 @@ def _aligned(first, second):
         )
     for number, (one, other) in enumerate(zip(*sides), start=1):
         yield f"{first}, line {number}", one, other
-
-
-def _drawn(parts, seed):
-    """`(parts, said)`: all three, and a clause for each one that was drawn from training."""
-    said = []
-    for part in ("test", "validation"):
-        if part in parts:
-            continue
-        train = parts["train"]
-        count = min(LARGEST, round(len(train) * SHARE))
-        if not count:
-            raise ValueError(f"Drawing a {part} part takes at least 10 pairs. Received: {len(train)}.")
-        order = np.random.default_rng(seed).permutation(len(train))
-        parts[part], parts["train"] = train.take(sorted(order[:count])), train.take(sorted(order[count:]))
-        said.append(f"{count:,} pairs drawn from the training pairs for {part}, seed {seed}")
-    return parts, said

@@ -117,6 +117,38 @@ def draw_missing(parts, *, seed=0):
     return parts, said
 
 
+def draw_from_training(parts, share, *, seed=0, largest=None, unit="texts"):
+    """Draws the splits that a data set of unlabelled things comes without from its training part.
+
+    Args:
+        parts: {"train": part} with "validation" and "test" where they exist; parts have `len` and `take`.
+        share: of the training part, for each one that is drawn.
+        seed: of the draws.
+        largest: a drawn part's size at most, or None.
+        unit: what a part has, in the plural.
+
+    Returns:
+        `(parts, said)`: all three, and a clause for each one that was drawn.
+
+    Raises:
+        ValueError: too few to draw from.
+    """
+    parts, said = dict(parts), []
+    for name in ("test", "validation"):
+        if name in parts:
+            continue
+        train = parts["train"]
+        count = min(round(len(train) * share), largest or len(train))
+        if not count:
+            raise ValueError(
+                f"Drawing a {name} part takes at least {int(0.5 / share) + 1} {unit}. Received: {len(train)}."
+            )
+        order = np.random.default_rng(seed).permutation(len(train))
+        parts[name], parts["train"] = train.take(sorted(order[:count])), train.take(sorted(order[count:]))
+        said.append(f"{count:,} {unit} drawn from the training {unit} for {name}, seed {seed}")
+    return parts, said
+
+
 @dataclass(frozen=True)
 class Fold:
     """Rows of one step of a walk forward: ranges with an end that is not theirs."""

@@ -132,6 +132,10 @@ def _initial_state(layer, batch, length):
 
 def _step(layer, *inputs, state, position, **options):
     if isinstance(layer, layers.RNN):
+        given = options.get("initial_state")  # Of an encoder: before the first token it stands in place of zeros.
+        if given is not None:
+            given = keras.tree.flatten(given)
+            state = [ops.where(ops.equal(position, 0), first, now) for first, now in zip(given, state)]
         output, *state = layer(inputs[0], initial_state=state)
         return [output, *state], state
     return layer.step(*inputs, state=state, position=position)

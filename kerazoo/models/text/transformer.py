@@ -37,14 +37,14 @@ NORMS = ("after", "before")
 NO_INT8 = {"tflite_int8": "attention's mask takes the whole range of 8 bits; 8-bit weights (tflite_dynamic) do"}
 
 
-def _sample(rng, batch):
+def sample_pairs(rng, batch):
     """Random ({"source", "tokens"}, next tokens) that fit SMOKE; each half of a batch has as many tokens."""
     there = np.arange(10) < (10 - np.arange(batch) % 4)[:, None]
     source, target = (rng.integers(3, 30, (batch, 10 + extra)).astype("int32") for extra in (0, 1))
     return {"source": source * there, "tokens": target[:, :-1] * there}, target[:, 1:] * there
 
 
-@register(domain="text", task="translation", variants=VARIANTS, smoke=SMOKE, sample=_sample, unsupported=NO_INT8)
+@register(domain="text", task="translation", variants=VARIANTS, smoke=SMOKE, sample=sample_pairs, unsupported=NO_INT8)
 def transformer(
     *,
     depth,
