@@ -16,7 +16,7 @@ from kerazoo.models.timeseries.forecaster import NO_INT8
 from kerazoo.registry import register, unknown_choice
 
 CELLS = {"lstm": layers.LSTM, "gru": layers.GRU}
-SMOKE = {"vocabulary_size": 30, "length": 10, "units": 16, "embedding_size": 12, "depth": 1, "dropout": 0.0}
+SMOKE = {"vocabulary_size": 30, "length": 10, "units": 64, "embedding_size": 32, "depth": 1, "dropout": 0.0}
 
 
 @register(
