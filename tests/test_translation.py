@@ -302,7 +302,7 @@ def test_from_pairs_to_a_report_and_on_where_it_stopped(tmp_path, capsys):
     for part, share in (("train", order[:80]), ("dev", order[80:88]), ("test", order[88:])):
         write(tmp_path / "own", f"{part}.en", [SOURCE[place] for place in share])
         write(tmp_path / "own", f"{part}.de", [TARGET[place] for place in share])
-    options = [f"--data={tmp_path}/own", "--epochs=24", "--translate=the dog runs and runs."]
+    options = [f"--data={tmp_path}/own", "--epochs=24", "--learning-rate=0.02", "--translate=the dog runs and runs."]
     record = run(tmp_path, *options, "--json")
     assert json.loads(capsys.readouterr().out) == record == json.loads((tmp_path / "run" / "run.json").read_text())
     # Three words of the source decide each of the target: a network that reads it all has learned it.
