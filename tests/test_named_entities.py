@@ -13,6 +13,7 @@ from kerazoo.applications.text import named_entities
 from kerazoo.data.conll_files import from_files, read_conll
 from kerazoo.data.locate import data_folder
 from kerazoo.data.named_tags import load_tagged
+from kerazoo.data.splits import limited
 from kerazoo.data.tagged_batches import tagged_batches
 from kerazoo.data.tagged_texts import TaggedTexts
 from kerazoo.decoding import with_tags
@@ -195,7 +196,7 @@ def test_columns_are_read_and_beginnings_repaired(tmp_path):
     assert (len(data.train), len(data.validation), len(data.test)) == (24, 3, 3)
     assert data.tags == ("O", "B-LOC", "I-LOC") and "drawn" in data.split and json.dumps(data.record())
     said = {text[0] for part in (data.train, data.validation, data.test) for text in part.words}
-    assert len(said) == 30 and len(data.limited(2).train) == 2
+    assert len(said) == 30 and len(limited(data, 2).train) == 2
 
 
 @pytest.mark.parametrize(

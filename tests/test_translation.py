@@ -1,6 +1,8 @@
 """Pieces of words, pairs of texts, what a translator has to beat, its export, and the application."""
 
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ from kerazoo.data.locate import data_folder
 from kerazoo.data.named_translations import load_translations
 from kerazoo.data.pair_batches import pair_batches
 from kerazoo.data.parallel_files import from_files
+from kerazoo.data.splits import limited
 from kerazoo.evaluate.language import surprises
 from kerazoo.evaluate.translation import by_length, scores
 from kerazoo.evaluate.word_by_word import WordByWord
@@ -132,7 +135,7 @@ def test_files_of_pairs_say_the_same(tmp_path):
     parts = (data.train, data.validation, data.test)
     assert sorted(text for part in parts for text in part.source) == sorted(SOURCE) and len(data.test) == 5
     assert all(PAIRS[SOURCE.index(one)][1] == other for part in parts for one, other in zip(part.source, part.target))
-    assert [len(part) for part in (data.limited(4).train, data.limited(4).test)] == [4, 4]
+    assert [len(part) for part in (limited(data, 4).train, limited(data, 4).test)] == [4, 4]
 
 
 def test_what_is_wrong_with_pairs_is_said(tmp_path):
@@ -315,6 +318,11 @@ def test_from_pairs_to_a_report_and_on_where_it_stopped(tmp_path, capsys):
     assert "What it looked at" in page and "the dog runs and runs." in page
     loaded = kerazoo.load(f"{tmp_path}/export/1", engine="saved_model")
     assert loaded.raw(["the dog runs and runs."])["texts"][0] == record["own"][0]["translation"]
+    # Where nothing has registered tensorflow-text's operations yet.
+    load = f"kerazoo.load({str(tmp_path / 'export')!r}, engine='saved_model')"
+    program = f"import kerazoo; print({load}.raw(['the dog runs and runs.'])['texts'][0])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert record["own"][0]["translation"] in done.stdout, done.stderr
     (tmp_path / "run" / "run.json").unlink()
     again = run(tmp_path, *options, "--resume")
     assert again["test"] == record["test"] and again["training"]["epochs_run"] == 24

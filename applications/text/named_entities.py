@@ -76,11 +76,12 @@ def load(arguments):
 
     from kerazoo.data.conll_files import from_files
     from kerazoo.data.named_tags import load_tagged
+    from kerazoo.data.splits import limited
     from kerazoo.layers.tagger_tokenizer import TaggerTokenizer
 
     data = from_files(arguments.data, seed=arguments.seed) if arguments.data else load_tagged(arguments.dataset)
     if arguments.limit:
-        data = data.limited(arguments.limit, seed=arguments.seed)
+        data = limited(data, arguments.limit, seed=arguments.seed)
     kinds = sorted({tag[2:] for tag in data.tags[1:]})
     print(
         f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test "

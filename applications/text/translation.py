@@ -96,6 +96,7 @@ def load(arguments):
     """`(data, tokenizer, ids)`: ids are {part: (source, target)}, ragged."""
     from kerazoo.data.named_translations import load_translations
     from kerazoo.data.parallel_files import from_files
+    from kerazoo.data.splits import limited
     from kerazoo.layers.sentencepiece_tokenizer import SentencePieceTokenizer
 
     languages = {"source": arguments.source, "target": arguments.target}
@@ -104,7 +105,7 @@ def load(arguments):
     else:
         data = load_translations(arguments.dataset, **languages)
     if arguments.limit:
-        data = data.limited(arguments.limit, seed=arguments.seed)
+        data = limited(data, arguments.limit, seed=arguments.seed)
     print(
         f"{data.name} from {data.source_name} to {data.target_name}: {len(data.train):,} training, "
         f"{len(data.validation):,} validation, {len(data.test):,} test pairs."

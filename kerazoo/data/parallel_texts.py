@@ -1,8 +1,6 @@
 """Texts in two languages, or of two kinds, line by line, and the parts of a data set of them."""
 
-from dataclasses import dataclass, field, replace
-
-import numpy as np
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,3 @@ class ParallelData:
             "published": self.published,
             "notes": list(self.notes),
         }
-
-    def limited(self, count, *, seed=0):
-        """The same data with at most `count` pairs in each part, drawn."""
-        rng = np.random.default_rng(seed)
-        parts = {name: getattr(self, name) for name in ("train", "validation", "test")}
-        return replace(
-            self, **{name: part.take(sorted(rng.permutation(len(part))[:count])) for name, part in parts.items()}
-        )

@@ -1,6 +1,6 @@
 """Splits that keep the share of every class, repeatable by their seed; and splits in order of time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -147,6 +147,21 @@ def draw_from_training(parts, share, *, seed=0, largest=None, unit="texts"):
         parts[name], parts["train"] = train.take(sorted(order[:count])), train.take(sorted(order[count:]))
         said.append(f"{count:,} {unit} drawn from the training {unit} for {name}, seed {seed}")
     return parts, said
+
+
+def limited(data, count, *, seed=0):
+    """A data set of unlabelled things with at most `count` of them in each part, drawn.
+
+    Args:
+        data: a dataclass with the parts `train`, `validation` and `test`, which have `len` and `take`.
+        count: as said.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
+    return replace(
+        data, **{name: part.take(sorted(rng.permutation(len(part))[:count])) for name, part in parts.items()}
+    )
 
 
 @dataclass(frozen=True)

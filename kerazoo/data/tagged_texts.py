@@ -1,8 +1,6 @@
 """Texts in words with a tag each, and the parts of a data set of them."""
 
-from dataclasses import dataclass, field, replace
-
-import numpy as np
+from dataclasses import dataclass, field
 
 OUTSIDE = "O"
 
@@ -69,14 +67,6 @@ class TaggedData:
             "published": self.published,
             "notes": list(self.notes),
         }
-
-    def limited(self, count, *, seed=0):
-        """The same data with at most `count` texts in each part, drawn."""
-        rng = np.random.default_rng(seed)
-        parts = {name: getattr(self, name) for name in ("train", "validation", "test")}
-        return replace(
-            self, **{name: part.take(sorted(rng.permutation(len(part))[:count])) for name, part in parts.items()}
-        )
 
 
 def names_of(texts):
