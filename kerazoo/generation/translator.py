@@ -56,7 +56,6 @@ class Translator:
             longest = min(longest, context or longest)
             # A last batch that is smaller is filled up: another size would be compiled anew.
             source = np.full((batch_size if len(order) > batch_size else len(places), longest), 0, "int32")
-            source[:, 0] = END
             for row, place in zip(source, places):
                 row[: len(ids[place]) + 1] = [*ids[place], END]
             found, _ = self.search(
