@@ -26,11 +26,17 @@ EXTRAS = {
 }
 
 
-def need(module):
+def need(module, extra=None):
     """Raises unless an optional module is installed.
+
+    Args:
+        module: its name.
+        extra: of kerazoo, to be named where not the usual one of this module brings it.
 
     Raises:
         ImportError: it is not; the message has the `pip install` line.
     """
     if find_spec(module) is None:
-        raise ImportError(f'{module} is needed here and not installed. Run: pip install "kerazoo[{EXTRAS[module]}]"')
+        raise ImportError(
+            f'{module} is needed here and not installed. Run: pip install "kerazoo[{extra or EXTRAS[module]}]"'
+        )

@@ -27,16 +27,7 @@ def load_preset(model, preset):
     need("keras_hub")
     import keras_hub
 
-    try:
-        classifier = keras_hub.models.ImageClassifier.from_preset(preset)
-    except (ConnectionError, OSError) as error:
-        # kagglehub's and requests' errors for a missing network are operating-system errors.
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ConnectionError(
-            f"The keras-hub preset {preset!r} could not be downloaded ({error}). Without a network, give the path "
-            "of a folder that `save_to_preset` wrote."
-        ) from error
+    classifier = fetched(keras_hub.models.ImageClassifier, preset)
     _check_preprocessing(classifier, model, preset)
     bodies = {layer.name: layer for layer in classifier.backbone.layers if layer.weights}
     targets = [layer for layer in model.layers if layer.weights]
@@ -44,7 +35,7 @@ def load_preset(model, preset):
     given = [bodies.pop(layer.name, None) for layer in body]
     if model.output_shape[-1] == classifier.num_classes:
         body, given = [*body, head], [*given, classifier.output_dense]
-    fits = [source is not None and _shapes(source) == _shapes(layer) for layer, source in zip(body, given)]
+    fits = [source is not None and shapes(source) == shapes(layer) for layer, source in zip(body, given)]
     if bodies or not all(fits):
         wrong = [layer.name for layer, fit in zip(body, fits) if not fit] + list(bodies)
         raise ValueError(f"The preset {preset!r} does not fit {model.name!r}. Received other layers: {wrong[:3]}.")
@@ -57,7 +48,26 @@ def load_preset(model, preset):
         )
 
 
-def _shapes(layer):
+def fetched(kind, preset):
+    """A preset as a model of keras-hub: `kind.from_preset(preset)`, with an error that helps without a network.
+
+    Raises:
+        ConnectionError: the preset is neither in kagglehub's cache nor can it be downloaded.
+    """
+    try:
+        return kind.from_preset(preset)
+    except (ConnectionError, OSError) as error:
+        # kagglehub's and requests' errors for a missing network are operating-system errors.
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise ConnectionError(
+            f"The keras-hub preset {preset!r} could not be downloaded ({error}). Without a network, give the path "
+            "of a folder that `save_to_preset` wrote."
+        ) from error
+
+
+def shapes(layer):
+    """Of a layer's weights, in their order."""
     return [tuple(variable.shape) for variable in layer.weights]
 
 

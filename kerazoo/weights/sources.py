@@ -25,13 +25,15 @@ def source(entry, wanted):
     if isinstance(wanted, str) and wanted in entry.weights:
         facts = entry.weights[wanted]
         if "from" in facts:
-            return FromBuilder(facts.get("preset", wanted))
+            return FromBuilder(facts.get("preset", wanted), preset=facts.get("arguments"))
         if "arrays" in facts:
             return FromArrays(*packaged.mtcnn(facts["arrays"]))
         if "packaged" in facts:
             return FromTorch(entry, packaged.torch_file(facts["packaged"]))
         return FromFile(FOLDER / facts["file"], preset=facts.get("arguments", {}), sha256=facts["sha256"])
     if isinstance(wanted, os.PathLike) or "." in str(wanted) or os.sep in str(wanted):
+        if Path(wanted).is_dir() and any(facts.get("from") == "keras_hub" for facts in entry.weights.values()):
+            return FromBuilder(str(wanted))
         suffix = Path(wanted).suffix
         if suffix in torch_files.SUFFIXES:
             return FromTorch(entry, wanted)
@@ -45,9 +47,11 @@ def source(entry, wanted):
 class Fresh:
     """Initial weights as the builder makes them."""
 
+    preset = {}
+
     def arguments(self, given):
         """Builder arguments that these weights bring along, where the user gave none."""
-        return {}
+        return {key: value for key, value in self.preset.items() if key not in given}
 
     def construct(self, builder, arguments):
         return builder(**arguments)
@@ -57,10 +61,10 @@ class Fresh:
 
 
 class FromBuilder(Fresh):
-    """Weights that the builder loads itself, because the library it wraps does."""
+    """Weights that the builder loads itself, because the library it wraps does; `preset` has arguments they need."""
 
-    def __init__(self, tag):
-        self.tag = tag
+    def __init__(self, tag, *, preset=None):
+        self.tag, self.preset = tag, preset or {}
 
     def construct(self, builder, arguments):
         assert "weights" in inspect.signature(builder).parameters, builder
@@ -74,9 +78,6 @@ class FromFile(Fresh):
         if not path.is_file():
             raise FileNotFoundError(f"`weights` must be a tag or an existing file. Received: {str(path)!r}.")
         self.path, self.preset, self.sha256 = path, preset or {}, sha256
-
-    def arguments(self, given):
-        return {key: value for key, value in self.preset.items() if key not in given}
 
     def load_into(self, model):
         if self.sha256:
