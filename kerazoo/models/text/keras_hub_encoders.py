@@ -61,9 +61,14 @@ def encoder(
     context,
     length,
     dropout,
-    num_classes,
+    num_classes=2,
+    activation=None,
 ):
     """A keras-hub encoder as a flat graph of copies of its layers, under their names.
+
+    Args:
+        activation: between the two matrices of each layer, in place of the family's.
+        **others: as the builders have them.
 
     Returns:
         `(tokens, there, sequence, pooled)`: the input (B, length) int32; bool (B, length), where there is a token;
@@ -104,7 +109,7 @@ def encoder(
     x = _embedded(core, tokens, second)
     if family == "deberta_v3":  # A layer of ours for the relative positions: keras-hub's cannot be loaded again.
         seen["rel_embeddings"] = RelativeVectors(core.bucket_size, width, name="rel_embedding")(x)
-    for layer in _layers(core, family, depth):
+    for layer in _layers(core, family, depth, {"activation": activation} if activation else {}):
         x = layer(x, **seen)
     pooled = fresh(core.pooled_dense)(x[:, 0]) if facts["pooling"] is None else None
     return tokens, there, x, pooled
@@ -123,16 +128,21 @@ def _embedded(core, tokens, second):
     return fresh(core.embeddings_projection)(x) if hasattr(core, "embeddings_projection") else x
 
 
-def _layers(core, family, depth):
-    """The layers one after the other, in ALBERT one again and again."""
+def _layers(core, family, depth, changes):
+    """The layers one after the other, in ALBERT one again and again; `changes` to their configuration."""
     if family == "albert":
-        return [fresh(core.transformer_layers[0][0])] * depth
+        return [fresh(core.transformer_layers[0][0], **changes)] * depth
     first = core.transformer_layers[0]
-    return [fresh(first, name=first.name.replace("0", str(index))) for index in range(depth)]
+    return [fresh(first, name=first.name.replace("0", str(index)), **changes) for index in range(depth)]
 
 
 def second_of_two(tokens, there, separator):
-    """1 for tokens after the first separator, 0 for those before, it itself and padding: (B, T) int32."""
+    """1 for tokens after the first separator, 0 for those before, it itself and padding: (B, T) int32.
+
+    Without a separator there is one text alone.
+    """
+    if separator is None:
+        return ops.zeros_like(tokens)
     ends = ops.cast(ops.equal(tokens, separator), "int32")
     before = ops.cumsum(ends, axis=1) - ends
     return ops.cast(ops.logical_and(before > 0, there), "int32")
