@@ -10,7 +10,7 @@ import json
 import keras
 
 from kerazoo.engines.interface import Interface
-from kerazoo.exporters import data, onnx, raw, raw_language, raw_tags, raw_translation, tflite
+from kerazoo.exporters import data, onnx, raw, raw_language, raw_tags, raw_translation, raw_vectors, tflite
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
 from kerazoo.exporters.versions import new_version
 from kerazoo.exporters.writing import Writing
@@ -117,6 +117,8 @@ def export(
         if tokenizer is None:
             raw.check(interface, metadata)
             endpoint = raw.endpoint(interface, metadata)
+        elif raw_vectors.embeds(metadata):
+            endpoint = raw_vectors.endpoint(interface, tokenizer)
         elif raw_tags.tags_words(interface, tokenizer):
             endpoint = raw_tags.endpoint(interface, metadata, tokenizer)
         elif raw_translation.translates(interface, tokenizer):
