@@ -1,5 +1,6 @@
 """Heads on keras-hub's encoders: padding, pairs of texts, presets, counts, errors; parity is in tests/parity."""
 
+import json
 import subprocess
 import sys
 
@@ -151,6 +152,18 @@ def test_a_preset_that_does_not_fit_is_refused(tmp_path):
         smoke("bert_tiny", depth=1, weights=str(tmp_path / "preset"))
     with pytest.raises(ValueError, match="must be a RobertaBackbone. Received: BertBackbone"):
         smoke("roberta_base", weights=str(tmp_path / "preset"))
+
+
+def test_a_folder_of_transformers_without_pooling_is_refused(tmp_path):
+    numpy_files = pytest.importorskip("safetensors.numpy")
+    sizes = {"vocab_size": 50, "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16}
+    sizes |= {"intermediate_size": 32, "max_position_embeddings": 16}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "architectures": ["BertModel"]} | sizes))
+    numpy_files.save_file(
+        {"embeddings.word_embeddings.weight": np.zeros((50, 16), "float32")}, tmp_path / "model.safetensors"
+    )
+    with pytest.raises(ValueError, match="with the encoder's pooling alone. Received: .*does not contain tensor"):
+        smoke("bert_tiny", weights=str(tmp_path))
 
 
 def test_electras_head_is_not_the_encoders_pooling(tmp_path):

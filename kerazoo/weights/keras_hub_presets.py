@@ -53,6 +53,7 @@ def fetched(kind, preset):
 
     Raises:
         ConnectionError: the preset is neither in kagglehub's cache nor can it be downloaded.
+        ValueError: a folder of transformers that lacks something keras-hub reads.
     """
     try:
         return kind.from_preset(preset)
@@ -63,6 +64,13 @@ def fetched(kind, preset):
         raise ConnectionError(
             f"The keras-hub preset {preset!r} could not be downloaded ({error}). Without a network, give the path "
             "of a folder that `save_to_preset` wrote."
+        ) from error
+    except Exception as error:  # safetensors' own, which no one but keras-hub needs to import here.
+        if "does not contain tensor" not in str(error):
+            raise
+        raise ValueError(
+            f"The folder {str(preset)!r} lacks what keras-hub reads; of transformers' BERT and ALBERT it takes those "
+            f"with the encoder's pooling alone. Received: {error}."
         ) from error
 
 
