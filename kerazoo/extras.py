@@ -6,6 +6,7 @@ from importlib.util import find_spec
 EXTRAS = {
     "PIL": "apps",
     "av": "detection",
+    "gguf": "text",
     "keras_cv": "cv",
     "keras_hub": "cv",
     "lz4": "faces",

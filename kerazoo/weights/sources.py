@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from kerazoo.registry import unknown_choice
-from kerazoo.weights import files, packaged, torch_files
+from kerazoo.weights import files, gguf_files, packaged, torch_files
 
 FOLDER = Path(__file__).parent
 
@@ -29,6 +29,8 @@ def source(entry, wanted):
             return FromBuilder(str(installed or facts.get("preset", wanted)), preset=facts.get("arguments"))
         if "arrays" in facts:
             return FromArrays(*packaged.mtcnn(facts["arrays"]))
+        if "gguf" in facts:
+            return FromGguf(entry, packaged.gguf(facts["gguf"]))
         if "packaged" in facts:
             return FromTorch(entry, packaged.torch_file(facts["packaged"]))
         return FromFile(FOLDER / facts["file"], preset=facts.get("arguments", {}), sha256=facts["sha256"])
@@ -38,9 +40,11 @@ def source(entry, wanted):
         suffix = Path(wanted).suffix
         if suffix in torch_files.SUFFIXES:
             return FromTorch(entry, wanted)
+        if suffix == gguf_files.SUFFIX:
+            return FromGguf(entry, wanted)
         if suffix in files.SUFFIXES:
             return FromFile(Path(wanted))
-        choices = ", ".join((*files.SUFFIXES, *torch_files.SUFFIXES))
+        choices = ", ".join((*files.SUFFIXES, *torch_files.SUFFIXES, gguf_files.SUFFIX))
         raise ValueError(f"`weights` must be a tag, or a file that ends in {choices}. Received: {str(wanted)!r}.")
     raise ValueError(unknown_choice(f"weights for {entry.name!r} (or a path)", wanted, entry.weights))
 
@@ -103,6 +107,18 @@ class FromTorch(Fresh):
         from kerazoo.weights.torch import load_tensors
 
         load_tensors(model, self.tensors, self.names, path=self.path)
+
+
+class FromGguf(FromTorch):
+    """A GGUF file of a Llama-type model, whose sizes it brings along."""
+
+    def __init__(self, entry, path):
+        from kerazoo.weights.torch import family
+
+        if entry.module != "kerazoo.models.text.llama":
+            raise ValueError(f"GGUF files are taken for models of Llama's kind. Received: {entry.name!r}.")
+        read = gguf_files.read_gguf(path)
+        self.path, self.names, self.tensors, self.preset = path, family(entry).names, read.tensors, read.arguments
 
 
 class FromArrays(Fresh):

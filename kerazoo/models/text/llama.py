@@ -18,7 +18,8 @@ from kerazoo.training.adamw import SelectiveAdamW
 _SMOLLM2 = {"vocabulary_size": 49_152, "context": 8192, "base": 100_000.0}
 VARIANTS = {
     "smollm2_135m": _SMOLLM2
-    | {"depth": 30, "width": 576, "hidden": 1536, "heads": 9, "key_heads": 3, "params": 134_515_008},
+    | {"depth": 30, "width": 576, "hidden": 1536, "heads": 9, "key_heads": 3, "params": 134_515_008}
+    | {"weights": {"instruct_q4": {"gguf": "smollm2_135m"}}},
     "smollm2_360m": _SMOLLM2
     | {"depth": 32, "width": 960, "hidden": 2560, "heads": 15, "key_heads": 5, "params": 361_821_120},
 }
