@@ -6,7 +6,7 @@ import tensorflow as tf
 from kerazoo.generation.sampling import Sampling, draw
 from kerazoo.generation.stepper import Stepper
 
-ROOM = 64  # The room of a state is a multiple of it, so that few sizes are compiled.
+ROOM = 64
 
 
 class Generator:
@@ -18,6 +18,7 @@ class Generator:
     Args:
         model: a language model of kerazoo: ids (B, T) in, logits (B, T, V) out.
         jit_compile: compile the loop by XLA.
+        room: the columns of a state are a multiple of it, as few sizes are compiled.
 
     Example:
 
@@ -27,8 +28,8 @@ class Generator:
     [5, 5]
     """
 
-    def __init__(self, model, *, jit_compile=True):
-        self.stepper = Stepper(model)
+    def __init__(self, model, *, jit_compile=True, room=ROOM):
+        self.stepper, self.rounded = Stepper(model), room
         self.size = model.outputs[0].shape[-1]
         self._readers = {}
         self._loop = tf.function(self.looped, jit_compile=jit_compile, autograph=False)
@@ -80,7 +81,7 @@ class Generator:
 
     def room(self, wanted):
         """Columns of a state for so many ids: not more than the model knows positions."""
-        rounded = -(-wanted // ROOM) * ROOM
+        rounded = -(-wanted // self.rounded) * self.rounded
         return min(rounded, self.stepper.context or rounded)
 
     def _read(self, ids, room):

@@ -1,4 +1,8 @@
-"""Classifiers of texts on keras-hub's encoders; their papers are in keras_hub_encoders.py."""
+"""Classifiers of texts on keras-hub's encoders.
+
+As BERT has it (Devlin et al., 2019, https://aclanthology.org/N19-1423); the papers of the other families are in
+keras_hub_encoders.py.
+"""
 
 import keras
 

@@ -1,4 +1,8 @@
-"""Finders of an answer in a text on keras-hub's encoders; their papers are in keras_hub_encoders.py."""
+"""Finders of an answer in a text on keras-hub's encoders.
+
+As BERT has it (Devlin et al., 2019, https://aclanthology.org/N19-1423); the papers of the other families are in
+keras_hub_encoders.py.
+"""
 
 import keras
 import numpy as np
@@ -14,9 +18,12 @@ NOWHERE = -1e4  # The logit of padding; float16 has it too.
 
 
 def _sample(rng, batch):
-    """Random (tokens, first and last token of an answer) that fit the smoke models."""
-    tokens, there = hub.words(rng, batch)
-    return tokens, np.sort(rng.integers(0, there.sum(axis=1)[:, None], (batch, 2)), axis=1)
+    """Random (tokens, first and last token of an answer) that fit the smoke models.
+
+    Without padding: beside its logits of -10,000 no difference between others would be seen.
+    """
+    tokens = rng.integers(hub.FIRST, hub.VOCABULARY, (batch, hub.LENGTH)).astype("int32")
+    return tokens, np.sort(rng.integers(0, hub.LENGTH, (batch, 2)), axis=1)
 
 
 def keras_hub_span(

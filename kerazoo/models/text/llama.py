@@ -32,7 +32,6 @@ SMOKE = {
     "key_heads": 2,
     "width": 16,
     "hidden": 32,
-    "learning_rate": 5e-3,
 }
 NO_INT8 = {"tflite_int8": "attention's mask takes the whole range of 8 bits; 8-bit weights (tflite_dynamic) do"}
 DECAYED = ("kernel", "embeddings")  # Everything with two axes.
