@@ -41,14 +41,12 @@ class BytePairs:
         if splits not in SPLITS:
             raise ValueError(unknown_choice("way to split", splits, SPLITS))
         self.pieces, self.special = list(pieces), dict(special or {})
-        marks = set(self.special)
         known = {piece: place for place, piece in enumerate(self.pieces)}
-        try:
-            model = models.BPE(known, [tuple(pair.split(" ")) for pair in merges])
-        except Exception as error:  # The library has no finer one.
-            raise ValueError(f"`merges` must be pairs of known pieces whose joint is known: {error}") from error
-        assert marks <= set(known), marks - set(known)
-        self.splitter = Tokenizer(model)
+        joined = [tuple(pair.split(" ")) for pair in merges]
+        for pair in joined:  # The library would end the whole program.
+            if len(pair) != 2 or not {*pair, "".join(pair)} <= known.keys():
+                raise ValueError(f"`merges` must be pairs of known pieces whose joint is known. Received: {pair}.")
+        self.splitter = Tokenizer(models.BPE(known, joined))
         words = pre_tokenizers.ByteLevel(add_prefix_space=False)
         digits = [pre_tokenizers.Digits(individual_digits=True)] if splits == "smollm" else []
         self.splitter.pre_tokenizer = pre_tokenizers.Sequence([*digits, words])
