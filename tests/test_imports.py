@@ -19,7 +19,7 @@ ALLOWED = {
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
     "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
-    "generation": set(),
+    "generation": {"extras", "registry"},
     "exporters": {"engines", "generation", "quiet", "registry"},
     "engines": {"quiet", "registry"},
     "evaluate": {"data", "extras", "quiet", "registry"},
@@ -33,6 +33,7 @@ WITH_TENSORFLOW = {
     "layers/sentencepiece_tokenizer.py",
     "layers/tagger_tokenizer.py",
     "layers/text_layer.py",
+    "layers/word_piece_tokenizer.py",
     "layers/word_tokenizer.py",
 }
 

@@ -14,8 +14,8 @@ from kerazoo.data import package_descriptions
 from kerazoo.data.document_files import from_files
 from kerazoo.data.documents import Documents
 from kerazoo.data.package_descriptions import load_packages
+from kerazoo.evaluate.embedder import Embedder
 from kerazoo.evaluate.retrieval import Words, best, ranks, scores
-from kerazoo.generation.embedder import Embedder
 from kerazoo.layers.word_piece_tokenizer import WordPieceTokenizer
 
 pytest.importorskip("tensorflow_text")

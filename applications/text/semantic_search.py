@@ -258,7 +258,7 @@ def main(argv=None):
 def _search(arguments, start):
     """Searches in the index of an earlier run; returns what was found."""
     import_tensorflow()
-    from kerazoo.generation.embedder import Embedder
+    from kerazoo.evaluate.embedder import Embedder
 
     settle(arguments)
     documents, vectors, settings = load_index(arguments.index)
@@ -271,7 +271,7 @@ def _search(arguments, start):
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import search_report
-    from kerazoo.generation.embedder import Embedder
+    from kerazoo.evaluate.embedder import Embedder
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)

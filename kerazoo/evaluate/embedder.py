@@ -19,7 +19,7 @@ class Embedder:
     Example:
 
     >>> import kerazoo
-    >>> from kerazoo.generation.embedder import Embedder
+    >>> from kerazoo.evaluate.embedder import Embedder
     >>> from kerazoo.layers.word_piece_tokenizer import WordPieceTokenizer
     >>> pieces = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "film"], length=16)
     >>> Embedder(kerazoo.build("minilm_l6", vocabulary_size=6, depth=1), pieces)(["good film", ""]).shape
