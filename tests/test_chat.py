@@ -77,7 +77,8 @@ def test_published_count():
 
 PIECES = ["<|endoftext|>", BEGIN, END, *"abcdefghijklmnopqrstuvwxyz0123456789<|>_ĊĠÃ¤", "ab", "Ġa"]
 MERGES = ["a b", "Ġ a"]
-SIZES = {"width": 24, "hidden": 40, "depth": 2, "heads": 6, "key_heads": 2, "context": 64, "base": 5000.0}
+# Heads of eight channels: with four, pairs side by side and halves would be told apart by nothing.
+SIZES = {"width": 48, "hidden": 40, "depth": 2, "heads": 6, "key_heads": 2, "context": 64, "base": 5000.0}
 
 
 def write_gguf(path, model, *, architecture="llama", extra=None):
@@ -160,7 +161,7 @@ def test_files_that_are_something_else_are_refused(file, tmp_path):
     other = write_gguf(tmp_path / "other.gguf", model, architecture="qwen2")
     with pytest.raises(ValueError, match="must be a model 'llama'"):
         read_gguf(other)
-    more = write_gguf(tmp_path / "more.gguf", model, extra={"blk.0.attn_q.bias": np.zeros(24, "float32")})
+    more = write_gguf(tmp_path / "more.gguf", model, extra={"blk.0.attn_q.bias": np.zeros(48, "float32")})
     with pytest.raises(ValueError, match="has a tensor that Llama has not: 'blk.0.attn_q.bias'"):
         read_gguf(more)
     with pytest.raises(FileNotFoundError, match="Received: '.*nowhere.gguf'"):
@@ -225,9 +226,16 @@ def test_a_conversation_is_told_as_chatml():
 
 def test_what_does_not_fit_is_left_out_or_refused():
     chat = talk(window=60)
-    chat.turns += [("x" * 9, "y" * 9), ("hello", "good")]
+    chat.turns += [("hello", "good")]
+    last = len(talk(window=500).prompt("a", 2)) + len(chat._turn("user", "hello") + chat._turn("assistant", "good"))
+    chat.turns = [("x", "y"), ("hello", "good")]
+    chat.window = last + 2  # Room for the last turn and for no other, short as the first one is.
     told = text_of(chat, chat.prompt("a", 2))
-    assert told.startswith(f"{BEGIN}system\nab{END}") and "xxx" not in told
+    assert told.startswith(f"{BEGIN}system\nab{END}") and "hello" in told and f"user\nx{END}" not in told
+    chat.window = 500
+    told = text_of(chat, chat.prompt("a", 2))
+    assert told.index(f"user\nx{END}") < told.index("hello") < told.index(f"user\na{END}")
+    chat.window = 60
     with pytest.raises(ValueError, match="must fit into 60. Received: a text that is"):
         chat.prompt("a" * 60, 2)
 
