@@ -161,6 +161,13 @@ def test_files_that_are_something_else_are_refused(file, tmp_path):
     other = write_gguf(tmp_path / "other.gguf", model, architecture="qwen2")
     with pytest.raises(ValueError, match="must be a model 'llama'"):
         read_gguf(other)
+    bare = gguf.GGUFWriter(tmp_path / "bare.gguf", "llama")
+    bare.add_tokenizer_model("gpt2")
+    bare.write_header_to_file()
+    bare.write_kv_data_to_file()
+    bare.close()
+    with pytest.raises(ValueError, match="nothing of llama.block_count, .*tokenizer.ggml.eos_token_id"):
+        read_gguf(tmp_path / "bare.gguf")
     more = write_gguf(tmp_path / "more.gguf", model, extra={"blk.0.attn_q.bias": np.zeros(48, "float32")})
     with pytest.raises(ValueError, match="has a tensor that Llama has not: 'blk.0.attn_q.bias'"):
         read_gguf(more)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from kerazoo.generation.sampling import Sampling, draw
 from kerazoo.generation.stepper import Stepper
 
-ROOM = 64
+ROOM = 64  # Columns of a state that come at a time, unless a caller says otherwise.
 
 
 class Generator:
@@ -29,7 +29,7 @@ class Generator:
     """
 
     def __init__(self, model, *, jit_compile=True, room=ROOM):
-        self.stepper, self.rounded = Stepper(model), room
+        self.stepper, self.step_of_room = Stepper(model), room
         self.size = model.outputs[0].shape[-1]
         self._readers = {}
         self._loop = tf.function(self.looped, jit_compile=jit_compile, autograph=False)
@@ -81,7 +81,7 @@ class Generator:
 
     def room(self, wanted):
         """Columns of a state for so many ids: not more than the model knows positions."""
-        rounded = -(-wanted // self.rounded) * self.rounded
+        rounded = -(-wanted // self.step_of_room) * self.step_of_room
         return min(rounded, self.stepper.context or rounded)
 
     def _read(self, ids, room):

@@ -28,6 +28,14 @@ OTHERS = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight"
 OTHERS |= {"output.weight": "lm_head.weight"}
 
 
+NEEDED = (
+    *(f"llama.{size}" for size in ("block_count", "embedding_length", "feed_forward_length", "context_length")),
+    "llama.attention.head_count",
+    "llama.attention.layer_norm_rms_epsilon",
+    *(f"tokenizer.ggml.{part}" for part in ("tokens", "token_type", "merges", "eos_token_id")),
+)
+
+
 @dataclass(frozen=True)
 class Gguf:
     """What a file says of a model.
@@ -61,7 +69,7 @@ def read_gguf(path, *, tensors=True):
     Raises:
         FileNotFoundError: no such file.
         ImportError: gguf is not installed.
-        ValueError: no GGUF file, a damaged one, another architecture, or a tensor that is not known.
+        ValueError: no GGUF file, a damaged one, one that lacks a size, another architecture, or an unknown tensor.
     """
     path = Path(path)
     if not path.is_file():
@@ -80,6 +88,9 @@ def read_gguf(path, *, tensors=True):
     kinds = facts.get("general.architecture"), facts.get("tokenizer.ggml.model")
     if kinds != ("llama", "gpt2"):
         raise ValueError(f"{path} must be a model 'llama' with tokens of 'gpt2'. Received: {kinds}.")
+    lacking = [name for name in NEEDED if name not in facts]
+    if lacking:
+        raise ValueError(f"{path} must say all that a Llama is made of. Received: nothing of {', '.join(lacking)}.")
     heads = {"attn_q": facts["llama.attention.head_count"]}
     heads["attn_k"] = facts.get("llama.attention.head_count_kv", heads["attn_q"])
     pieces, kinds = facts["tokenizer.ggml.tokens"], facts["tokenizer.ggml.token_type"]
