@@ -212,9 +212,13 @@ def export(arguments, documents):
         signature="raw",
         tokenizer=tokenizer,
         metadata={"output": "vectors", "dataset": documents.name},
+        on_error="record",  # Eight bits may be too few for some texts: then it is said, and the others stand.
     )
     wanted, rows = np.asarray(model(ids)), []
     for file in report.files:
+        if file.error:
+            print(f"Left out: {file.error}")
+            continue
         received = np.asarray(kerazoo.load(report.path, engine=file.engine)(ids))
         rows.append(
             {
