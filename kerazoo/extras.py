@@ -16,6 +16,7 @@ EXTRAS = {
     "pycrfsuite": "text",
     "pycocotools": "detection",
     "scipy": "apps",
+    "rouge_score": "text",
     "sacrebleu": "text",
     "sentencepiece": "text",
     "sklearn": "apps",

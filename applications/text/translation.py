@@ -17,24 +17,28 @@ from pathlib import Path
 
 import numpy as np
 
-import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import running, text_pairs
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "translation"
-DEFAULTS = {"epochs": 16, "batch_size": 128, "optimizer": "own", "learning_rate": 1e-3, "vocabulary": 8000}
+DEFAULTS = {
+    "epochs": 16,
+    "batch_size": 128,
+    "optimizer": "own",
+    "learning_rate": 1e-3,
+    "vocabulary": 8000,
+    "average": 0.998,
+}
 # By the first epochs' loss: docs/text.md. A short training underfits with the dropout of long ones, 0.3.
 RECIPES = {"transformer_tiny": {"optimizer": "muon", "learning_rate": 0.005, "option": {"dropout": 0.1}}}
 SETTINGS = (
     "dataset data source target limit model option vocabulary pieces length epochs batch_size learning_rate optimizer "
     "average beams length_penalty precision seed"
 )
-OPTIMIZERS = ("own", "muon")
 # AdamW's rate over Muon's, for the norms and the embedding, which is the output too: it begins so large, as in the
 # paper, that at a usual rate its first words take a whole epoch to be forgotten.
 MUON_ADAM = 2.0
-WARM_UP, LOWEST = 0.05, 0.05  # Of the steps; of the rate, where the cosine ends.
-JUDGED = 256  # Pairs on which exported files foretell each token.
+WARM_UP = 0.05  # Of the steps.
 
 
 def parse_args(argv):
@@ -53,19 +57,13 @@ def parse_args(argv):
     training.add_argument("--vocabulary", type=int, help="pieces of words, of both languages together")
     training.add_argument("--pieces", choices=("bpe", "unigram"), default="bpe", help="how they are learned")
     training.add_argument("--length", type=int, default=64, help="pieces of either text that exported TFLite takes")
-    training.add_argument("--optimizer", choices=OPTIMIZERS, help="the model's own, or Muon for its matrices")
-    training.add_argument("--average", type=float, default=0.998, help="decay of the weights' average; 0 for none")
-    running.add_training(
-        training,
-        precision="float32",
-        learning_rate="the highest; it climbs for a twentieth of the steps, then falls",
-        patience="epochs without a better validation loss, then it stops; default never",
+    training.add_argument(
+        "--optimizer", choices=text_pairs.OPTIMIZERS, help="the model's own, or Muon for its matrices"
     )
-    running.add_jit_compile(training)
+    text_pairs.add_training(training)
     translating = parser.add_argument_group("translating")
     translating.add_argument("--translate", action="append", metavar="TEXT", help="a text of your own; repeatable")
-    translating.add_argument("--beams", type=int, default=4, help="translations that are followed at a time")
-    translating.add_argument("--length-penalty", type=float, default=1.0, help="above 1 for longer ones")
+    text_pairs.add_search(translating)
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
@@ -74,17 +72,14 @@ def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
     if not arguments.data:
         arguments.dataset = arguments.dataset or "multi30k"
-    facts = kerazoo.info(arguments.model)
-    if facts["task"] != KIND:
-        raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
+    facts = text_pairs.settle_model(arguments, KIND)
     if arguments.source == arguments.target:
         raise ValueError(f"`--from` and `--to` must differ. Received: {arguments.source!r} twice.")
     recipe = DEFAULTS | RECIPES.get(arguments.model, {})
     option = recipe.pop("option", {})
     running.fill_in(arguments, recipe)
-    running.check_positive(arguments, "epochs", "batch_size", "limit", "patience", "vocabulary", "length", "beams")
-    if not 0 <= arguments.average < 1:
-        raise ValueError(f"`--average` must be at least 0 and below 1. Received: {arguments.average}.")
+    text_pairs.check(arguments)
+    running.check_positive(arguments, "length")
     context = facts["arguments"].get("context")
     if context and arguments.length > context:
         raise ValueError(f"`--length` must be at most {context}, as the model has it. Received: {arguments.length}.")
@@ -107,158 +102,51 @@ def load(arguments):
         data = load_translations(arguments.dataset, **languages)
     if arguments.limit:
         data = limited(data, arguments.limit, seed=arguments.seed)
-    print(
-        f"{data.name} from {data.source_name} to {data.target_name}: {len(data.train):,} training, "
-        f"{len(data.validation):,} validation, {len(data.test):,} test pairs."
-    )
-    print("".join(f"  {note}\n" for note in data.notes), end="")
+    text_pairs.said(data)
     texts = data.train.source + data.train.target
     tokenizer = SentencePieceTokenizer.learn(texts, size=arguments.vocabulary, kind=arguments.pieces)
     parts = {part: getattr(data, part) for part in ("train", "validation", "test")}
     ids = {name: (tokenizer.ragged(part.source), tokenizer.ragged(part.target)) for name, part in parts.items()}
-    print(f"{tokenizer.size:,} pieces are known, {_mean(ids['train'][0]):.1f} and {_mean(ids['train'][1]):.1f} a text.")
+    means = [text_pairs.mean_length(side) for side in ids["train"]]
+    print(f"{tokenizer.size:,} pieces are known, {means[0]:.1f} and {means[1]:.1f} a text.")
     return data, tokenizer, ids
 
 
-def _mean(ids):
-    return float(np.mean(ids.row_lengths()))
-
-
-def build(arguments, tokenizer, **options):
-    """The compiled model for the pieces of both languages."""
-    return kerazoo.build(arguments.model, **({"vocabulary_size": tokenizer.size} | arguments.option | options))
-
-
 def train(arguments, tokenizer, ids, folder):
-    """Trains the network, saving every epoch.
+    """Trains the network: `(journal, speed, seen)` as `text_pairs.train` has it."""
 
-    Returns:
-        `(journal, speed, seen)`: the `Journal`, the target tokens a second that the input pipeline gives alone, and
-        those of an epoch.
-    """
-    import keras
+    def learns(steps):
+        from kerazoo.training.muon import ConvMuon
 
-    from kerazoo.data.pair_batches import pair_batches
-    from kerazoo.data.pipeline import throughput
-    from kerazoo.training.averaged import Averaged
-    from kerazoo.training.callbacks import Journal
+        rate = text_pairs.cosine(arguments, steps, WARM_UP)
+        if arguments.optimizer == "own":
+            return {"learning_rate": rate}
+        return {"optimizer": ConvMuon(rate, weight_decay=0.0, adam_lr_ratio=MUON_ADAM, global_clipnorm=1.0)}
 
-    keras.utils.set_random_seed(arguments.seed)
-    averaged = arguments.average > 0
-    journal = Journal(
-        folder,
-        configuration=running.settings(arguments, SETTINGS),
-        patience=arguments.patience,
-        monitor="val_loss",
-        mode="min",
-        kept=(lambda model: model.average) if averaged else None,
-        spacing=10.0,
-    )
-    model = build(
-        arguments,
-        tokenizer,
-        **_optimizer(arguments, -(-int(ids["train"][0].nrows()) // arguments.batch_size)),
-        precision=arguments.precision,
-        jit_compile=running.JIT_COMPILE[arguments.jit_compile],
-        seed=arguments.seed,
-    )
-    if averaged:
-        model = Averaged(model, decay=arguments.average)
-    first = journal.restore(model)
-
-    def batches(seed):
-        return pair_batches(*ids["train"], batch_size=arguments.batch_size, training=True, seed=seed)
-
-    mean = _mean(ids["train"][1]) + 1
-    speed = throughput(batches(arguments.seed), seconds=0.5) * mean
-    if first < arguments.epochs:
-        model.fit(
-            batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
-            validation_data=pair_batches(*ids["validation"], batch_size=64),
-            epochs=arguments.epochs,
-            initial_epoch=first,
-            callbacks=[journal],
-            verbose="auto" if sys.stdout.isatty() else 2,
-            shuffle=False,
-        )
-    return journal, speed, mean * int(ids["train"][0].nrows())
-
-
-def _optimizer(arguments, steps):
-    """The arguments of `kerazoo.build` that say how it learns; `steps` is those of an epoch."""
-    import keras
-
-    from kerazoo.training.muon import ConvMuon
-
-    steps *= arguments.epochs
-    warm_up = max(1, int(WARM_UP * steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm_up), LOWEST, warmup_target=arguments.learning_rate, warmup_steps=warm_up
-    )
-    if arguments.optimizer == "own":
-        return {"learning_rate": rate}
-    return {"optimizer": ConvMuon(rate, weight_decay=0.0, adam_lr_ratio=MUON_ADAM, global_clipnorm=1.0)}
+    return text_pairs.train(arguments, SETTINGS, tokenizer, ids, folder, learns)
 
 
 def judge(arguments, data, tokenizer, ids, folder):
     """Exports the model, translates the test part with it, and judges every file.
 
     Returns:
-        `(model, translations, exports, speed)`: a row for each exported file, and how fast it translates.
+        `(translator, translations, exports, speed)`: a row for each exported file, and how fast it translates.
     """
-    from kerazoo.data.pair_batches import pair_batches
-    from kerazoo.evaluate.language import scores, surprises
-    from kerazoo.evaluate.predict import compiled, difference
-    from kerazoo.evaluate.translation import scores as translation_scores
+    from kerazoo.evaluate.translation import scores
     from kerazoo.generation.translator import Translator
 
-    model = build(arguments, tokenizer, weights=folder / "best.weights.h5", precision="float32", jit_compile=False)
-    shown, _ = next(pair_batches(*ids["validation"], batch_size=8, length=arguments.length).as_numpy_iterator())
-    print("Exporting ...")
+    lengths = (arguments.length, arguments.length)
     generate = {"beams": arguments.beams, "length_penalty": arguments.length_penalty}
-    report = kerazoo.export(
-        model,
-        arguments.export,
-        formats=("saved_model", "tflite"),
-        quantize="dynamic",
-        representative_data=shown,
-        signature="raw",
-        tokenizer=tokenizer,
-        metadata={"output": "logits", "dataset": data.name, "generate": generate},
-    )
+    model, report = text_pairs.export(arguments, data, tokenizer, ids, folder, lengths=lengths, generate=generate)
     print(f"Translating {len(data.test):,} test texts ...")
     translator, start = Translator(model, tokenizer), time.perf_counter()
     translations = translator(data.test.source, **generate, progress=sys.stdout.isatty())
     speed = {"texts_per_second": len(data.test) / (time.perf_counter() - start)}
-    print("Judging the exported files ...")
-    count = min(JUDGED, len(data.test))
-    some = pair_batches(*(side[:count] for side in ids["test"]), batch_size=16, length=arguments.length)
-    some, run = list(some.as_numpy_iterator()), compiled(model)
-    exports = []
-    for file in report.files:
-        engine, answers = kerazoo.load(report.path, engine=file.engine), []
-        nats, apart = [], 0.0
-        for inputs, following in some:  # One batch after the other: logits of all of them would not fit into memory.
-            answers = np.asarray(engine(inputs))
-            apart = max(apart, difference(np.asarray(run(inputs)), answers))
-            nats.append(surprises(lambda _, answers=answers: answers, [(inputs, following)], padding=0))
-        bleu = None
-        if file.engine == "saved_model":
-            said = [engine.raw(data.test.source[first : first + 64])["texts"] for first in range(0, len(data.test), 64)]
-            bleu = translation_scores(np.concatenate(said).tolist(), data.test.target)["bleu"]
-        exports.append(
-            {
-                "form": file.engine,
-                "folder": report.path,
-                "file": file.path,
-                "bytes": file.bytes,
-                "bleu": bleu,
-                **scores(np.concatenate(nats)),
-                "difference": apart,
-                "latency_ms": file.latency_ms,
-            }
-        )
-    return translator, translations, exports, speed
+
+    def score(texts, references):
+        return {"bleu": scores(texts, references)["bleu"]}
+
+    return translator, translations, text_pairs.judge(report, model, data, ids, lengths=lengths, score=score), speed
 
 
 def baselines(data):

@@ -8,7 +8,7 @@ BEGIN, END = 1, 2  # Ids that are put around a target, and an end after a source
 STEP = 4  # Lengths of batches are multiples of it: texts are short, and more would pad a quarter of what is learned.
 
 
-def pair_batches(source, target, *, batch_size, length=None, training=False, seed=0):
+def pair_batches(source, target, *, batch_size, length=None, target_length=None, training=False, seed=0):
     """A `tf.data.Dataset` of ({"source", "tokens"}, next tokens).
 
     The source ends with the id 2. The tokens are the target after the id 1; the next ones end with 2. In training
@@ -18,6 +18,7 @@ def pair_batches(source, target, *, batch_size, length=None, training=False, see
         source, target: `tf.RaggedTensor` (N, None) int32, as a tokenizer's `ragged` gives them.
         batch_size: pairs in a batch; the last one may be smaller.
         length: tokens of both sides of every pair, cut or padded; None pads to a multiple of 4 in each batch.
+        target_length: of the targets, where it is another one.
         training: shuffle.
         seed: of the order.
 
@@ -37,16 +38,20 @@ def pair_batches(source, target, *, batch_size, length=None, training=False, see
     if int(source.nrows()) != int(target.nrows()):
         raise ValueError(f"There must be as many targets as sources. Received: {target.nrows()} for {source.nrows()}.")
     source, target = tf.cast(source, tf.int32), tf.cast(target, tf.int32)
+    target_length = target_length or length
+    if length is not None:  # The end is kept where a text is cut.
+        source = source[:, : length - 1]
+    if target_length is not None:
+        target = target[:, : target_length - 1]
     count = int(source.nrows())
 
     def cut(positions):
         one, other = tf.gather(source, positions), tf.gather(target, positions)
-        if length is not None:  # The end is kept where a text is cut.
-            one, other = one[:, : length - 1], other[:, : length - 1]
         column = tf.ones_like(positions, tf.int32)[:, None]
         one = tf.concat([one, END * column], axis=1)
         tokens, following = tf.concat([BEGIN * column, other], axis=1), tf.concat([other, END * column], axis=1)
-        one, tokens, following = (padded(rows, length, STEP) for rows in (one, tokens, following))
+        one = padded(one, length, STEP)
+        tokens, following = (padded(rows, target_length, STEP) for rows in (tokens, following))
         return {"source": one, "tokens": tokens}, following
 
     if training:

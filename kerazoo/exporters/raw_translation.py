@@ -45,6 +45,6 @@ def endpoint(interface, metadata, tokenizer):
         penalty = tf.constant(float(settings["length_penalty"]))
         found, _ = search.searched(BEGIN * column, encoded, penalty, tokens, settings["beams"])
         there = tf.math.cumsum(tf.cast(found == END, tf.int32), axis=1) == 0  # Up to the end.
-        return {"texts": tokenizer.texts(tf.ragged.boolean_mask(found, there))}
+        return {"texts": tokenizer.texts(tf.ragged.boolean_mask(found, there), texts)}
 
     return Raw(raw, "texts", tokenizer)

@@ -1,4 +1,4 @@
-"""What a model from one sequence to another looks at in its source."""
+"""What a model from one sequence to another looks at in its source, and what it copies."""
 
 import keras
 import numpy as np
@@ -37,6 +37,28 @@ def looked_at(model, source, tokens):
     for layer, (queries, keys, _, there) in zip(layers, zip(*[answers] * 4)):  # Four inputs each.
         shares.append(layer.shares(queries, keys, there))
     return np.stack([ops.convert_to_numpy(share) for share in shares])
+
+
+def copied(model, source, tokens):
+    """What a pointer-generator looks at for each word, and how much of it is copied.
+
+    Args:
+        model: as `pointer_generator` builds it.
+        source: (B, S) ids.
+        tokens: (B, T) ids.
+
+    Shapes: -> attention (B, T, S), the share that is copied (B, T), float32.
+
+    Example:
+
+    >>> import kerazoo, numpy
+    >>> model = kerazoo.build("pointer_generator", vocabulary_size=50, units=8)
+    >>> [part.shape for part in copied(model, numpy.array([[5, 60, 2]]), numpy.array([[1, 60]]))]
+    [(1, 2, 3), (1, 2)]
+    """
+    held = keras.Model(model.input, [model.get_layer("decoder").output[-1], model.get_layer("generated").output])
+    shares, generate = held({"source": np.asarray(source), "tokens": np.asarray(tokens)}, training=False)
+    return ops.convert_to_numpy(shares), ops.convert_to_numpy(ops.sigmoid(-generate))[..., 0]
 
 
 def _needs(layer, tensor):

@@ -73,11 +73,10 @@ class BeamSearch:
         def several(x):  # Each row once for each beam.
             return tf.repeat(x, beams, axis=0)
 
-        encoded = [several(x) for x in encoded]
-        state = self.stepper.initial_state(batch, room)
+        state = self.stepper.initial_state(batch, room, encoded)
         if first > 1:
-            rows = [x[::beams] for x in encoded]
-            _, state = self.stepper(prompts[:, :-1], state, 0, rows)
+            _, state = self.stepper(prompts[:, :-1], state, 0, encoded)
+        encoded = [several(x) for x in encoded]
         state = tf.nest.map_structure(several, state)
         none = tf.fill((batch, beams, tokens), self.end)
         scores = tf.tile(tf.constant([[0.0] + [LOW] * (beams - 1)]), (batch, 1))

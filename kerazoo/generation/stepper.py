@@ -2,8 +2,8 @@
 
 Any functional model will do whose layers look at one position each, but for those that say how they go on: with
 `initial_state(batch, length)` and `step(*inputs, state=, position=)`, or as a recurrent layer of Keras that returns its
-sequences and its state. What does not depend on the tokens (an encoder and all that is made of its answers) is computed
-once.
+sequences and its state. A layer whose first state comes from the source has `first_state(*inputs)` in its place. What
+does not depend on the tokens (an encoder and all that is made of its answers) is computed once.
 """
 
 import functools
@@ -74,27 +74,42 @@ class Stepper:
         inputs = [ops.cast(array, tensor.dtype) for array, tensor in zip(inputs, self.encoder.inputs, strict=True)]
         return keras.tree.flatten(self.encoder(inputs, training=False))
 
-    def initial_state(self, batch, length):
+    def initial_state(self, batch, length, encoded=()):
         """The state before the first token: nested lists of tensors, (batch, ...) each, with room for `length`."""
-        return [_initial_state(layer, batch, length) for layer in self._keepers]
+        state = [
+            None if hasattr(layer, "first_state") else _initial_state(layer, batch, length) for layer in self._keepers
+        ]
+        if None not in state:
+            return state
+
+        def begin(index, layer, *inputs, **options):
+            if state[index] is None:
+                state[index] = layer.first_state(*inputs)
+            return _step(layer, *inputs, state=state[index], position=0, **options)[0]
+
+        self._through(ops.zeros((batch, 1), "int32"), encoded, begin)  # What a layer is given is known on the way.
+        return state
 
     def __call__(self, tokens, state, position, encoded=()):
         """Logits (B, S, V) of some tokens (B, S) that stand at `position` and after it, and the new state."""
-        place = {id(layer): index for index, layer in enumerate(self._keepers)}
         state = list(state)
 
-        def step(layer, *inputs, **options):
-            index = place[id(layer)]
+        def step(index, layer, *inputs, **options):
             output, state[index] = _step(layer, *inputs, state=state[index], position=position, **options)
             return output
 
+        return self._through(tokens, encoded, step), state
+
+    def _through(self, tokens, encoded, step):
+        """The logits, with `step(index, layer, *inputs, **options)` in place of each layer that keeps a state."""
+        place = {id(layer): index for index, layer in enumerate(self._keepers)}
+
         def operation(layer):
-            return functools.partial(step, layer) if id(layer) in place else layer
+            return functools.partial(step, place[id(layer)], layer) if id(layer) in place else layer
 
         # It goes through the graph with a function in place of each layer; private, as the nodes below are: kerazoo's
         # bounds on Keras's version keep both.
-        logits = self.decoder._run_through_graph([tokens, *encoded], operation_fn=operation)
-        return keras.tree.flatten(logits)[0], state
+        return keras.tree.flatten(self.decoder._run_through_graph([tokens, *encoded], operation_fn=operation))[0]
 
 
 def _cut(model, tokens):

@@ -15,7 +15,7 @@ class Translator:
 
     Args:
         model: a model of kerazoo from one sequence to another.
-        tokenizer: its tokenizer, with `ragged` and `texts`.
+        tokenizer: its tokenizer, with `ragged(texts)` and `texts(ids, sources)`.
         jit_compile: compile the search by XLA, once for each length of sources; worth it for many texts.
 
     Example:
@@ -32,12 +32,13 @@ class Translator:
         self.model, self.tokenizer = model, tokenizer
         self.search = BeamSearch(model, end=END, jit_compile=jit_compile)
 
-    def __call__(self, texts, *, beams=4, length_penalty=1.0, batch_size=64, progress=False):
+    def __call__(self, texts, *, beams=4, length_penalty=1.0, tokens=None, batch_size=64, progress=False):
         """What becomes of each text.
 
         Args:
             texts: strings; what is longer than the positions that the model knows is cut.
             beams, length_penalty: as `BeamSearch` takes them.
+            tokens: ids of an answer, at most; None is half as many again as the source has, and some.
             batch_size: texts that are searched at once.
             progress: show a bar.
 
@@ -61,12 +62,13 @@ class Translator:
             found, _ = self.search(
                 np.full((len(source), 1), BEGIN),
                 source,
-                tokens=longest_answer(longest, context),
+                tokens=tokens or longest_answer(longest, context),
                 beams=beams,
                 length_penalty=length_penalty,
             )
             found = tf.ragged.constant([row.tolist() for row in found], dtype=tf.int32, ragged_rank=1)
-            for place, text in zip(places, self.tokenizer.texts(found).numpy()):
+            told = self.tokenizer.texts(found[: len(places)], [texts[place] for place in places]).numpy()
+            for place, text in zip(places, told, strict=True):
                 answers[place] = text.decode()
             if bar is not None:
                 bar.add(len(places))

@@ -133,8 +133,11 @@ class SentencePieceTokenizer(TextLayer):
         ids = self.processor.tokenize(tf.convert_to_tensor(texts, tf.string))
         return ids if self.length is None else ids[:, : self.length]
 
-    def texts(self, ids):
-        """Ids (B, T), dense or ragged -> (B,) strings; padding, begin and end are not told."""
+    def texts(self, ids, sources=None):
+        """Ids (B, T), dense or ragged -> (B,) strings; padding, begin and end are not told.
+
+        `sources` is for tokenizers that copy from them; these pieces stand by themselves.
+        """
         return self.processor.detokenize(tf.cast(ids, tf.int32))
 
     def pieces(self, ids):
