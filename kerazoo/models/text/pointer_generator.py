@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from kerazoo.layers.copied_words import CopiedWords
 from kerazoo.layers.pointing_decoder import PointingDecoder
-from kerazoo.losses.smoothed_entropy import SmoothedEntropy
+from kerazoo.losses.label_likelihood import LabelLikelihood
 from kerazoo.models.text.classifier import PADDING, present
 from kerazoo.models.text.language_model import token_input
 from kerazoo.models.timeseries.forecaster import NO_INT8
@@ -111,6 +111,6 @@ def pointer_generator(
     model = keras.Model({"source": source, "tokens": tokens}, chances, name=name)
     model.compile(
         optimizer=keras.optimizers.Adagrad(learning_rate, initial_accumulator_value=0.1, global_clipnorm=2.0),
-        loss=SmoothedEntropy(0.0, padding=PADDING),
+        loss=LabelLikelihood(padding=PADDING),
     )
     return model
