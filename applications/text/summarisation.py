@@ -20,7 +20,7 @@ from kerazoo.applications import running, text_pairs
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "summarisation"
-DEFAULTS = {"epochs": 8, "batch_size": 64, "optimizer": "adam", "learning_rate": 2e-3, "vocabulary": 20_000}
+DEFAULTS = {"epochs": 5, "batch_size": 64, "optimizer": "adam", "learning_rate": 2e-3, "vocabulary": 12_000}
 DEFAULTS |= {"average": 0.998, "option": {"units": 128, "dropout": 0.2}}
 SETTINGS = (
     "dataset data source target limit model option vocabulary extra source_words summary_words epochs batch_size "
@@ -45,7 +45,7 @@ def parse_args(argv):
     running.add_model_option(training)
     training.add_argument("--vocabulary", type=int, help="words that are known, at most")
     training.add_argument("--extra", type=int, default=64, help="unknown words of a text that can be copied")
-    training.add_argument("--source-words", type=int, default=128, help="words of a text that are read")
+    training.add_argument("--source-words", type=int, default=64, help="words of a text that are read")
     training.add_argument("--summary-words", type=int, default=32, help="words of a summary, at most")
     training.add_argument("--optimizer", choices=OPTIMIZERS, help="the model's own, or Adam")
     text_pairs.add_training(training)
