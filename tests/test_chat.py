@@ -261,7 +261,7 @@ def test_streamed_answers_are_those_of_the_generator_and_are_remembered():
 def test_the_application(file, tmp_path, capsys, monkeypatch):
     path, _ = file
     options = [f"--weights={path}", "--tokens=5", "--system="]
-    record = chatbot.main([*options, "--say=ab", "--say=a", f"--out={tmp_path / 'talk.jsonl'}", "--json"])
+    record = chatbot.main([*options, "--say=ab", "--say=a", f"--transcript={tmp_path / 'talk.jsonl'}", "--json"])
     assert json.loads(capsys.readouterr().out) == record
     kept = [json.loads(line) for line in (tmp_path / "talk.jsonl").read_text().splitlines()]
     assert kept == record["turns"] and [turn["user"] for turn in kept] == ["ab", "a"]
@@ -273,11 +273,15 @@ def test_the_application(file, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        (["--model=textcnn"], ValueError, "must be one for language_modelling. Received: 'textcnn'"),
+        (["--model=textcnn"], ValueError, "must be one for language_modelling or translation. Received: 'textcnn'"),
         (["--tokens=0"], ValueError, "`--tokens` must be at least 1"),
+        (["--temperature=-1"], ValueError, "`temperature` must be at least 0"),
+        (["--model=seq2seq_luong", "--repetition-penalty=2"], ValueError, "for models of Llama's kind"),
+        (["--model=seq2seq_luong", "--history=-1"], ValueError, "`--history`"),
+        (["--model=seq2seq_luong", "--data=nowhere.jsonl"], FileNotFoundError, "an existing .jsonl file"),
         (["--weights=nothing"], ValueError, "must be a tag with tokens or a .gguf file. Received: 'nothing'"),
         (["--weights=nowhere.gguf"], FileNotFoundError, "nowhere.gguf"),
-        ([f"--out={__file__}"], FileExistsError, "must be a file that is not there yet"),
+        ([f"--transcript={__file__}"], FileExistsError, "must be a file that is not there yet"),
     ],
 )
 def test_what_cannot_be_is_said_at_once(options, error, message):

