@@ -149,7 +149,7 @@ def test_presets_that_do_not_fit_are_refused(tmp_path, monkeypatch):
         "tied": hubs("t5_v1_1_small", tie_embedding_weights=True),
     }
     monkeypatch.setattr(
-        "kerazoo.weights.keras_hub_seq2seq.fetched", lambda kind, preset: presets[Path(preset).name].backbone
+        "kerazoo.weights.keras_hub_layers.fetched", lambda kind, preset: presets[Path(preset).name].backbone
     )
     for folder in presets:
         (tmp_path / folder).mkdir()

@@ -1,13 +1,9 @@
 """Presets of keras-hub's T5 and BART into kerazoo's graphs of them."""
 
-import math
-import warnings
-
 import keras
 import numpy as np
 
-from kerazoo.extras import need
-from kerazoo.weights.keras_hub_presets import fetched
+from kerazoo.weights.keras_hub_layers import backbone, fill
 
 _PROBE = np.linspace(-3, 3, 13, dtype="float32")
 
@@ -25,7 +21,7 @@ def load_t5(model, preset, *, gated):
         ConnectionError: the preset is neither in kagglehub's cache nor can it be downloaded.
         ValueError: a preset of another class, other sizes or another activation; the model is left as it was.
     """
-    core = _backbone(preset, "T5Backbone")
+    core = backbone(preset, "T5Backbone")
     ours = keras.ops.gelu(_PROBE, approximate=True) if gated else keras.ops.relu(_PROBE)
     # Some presets name GELU itself, which is less than that away from its approximation.
     if (
@@ -56,7 +52,7 @@ def load_t5(model, preset, *, gated):
             given[f"{name}_1"], given[f"{name}_2"] = layer.input_projector.weights, layer.output_projector.weights
             if gated:
                 given[f"{name}_gate"] = layer.gate_projector.weights
-    _fill(model, given, preset, core)
+    fill(model, given, preset, core, heads={"encoder1_attention": core.num_heads})
 
 
 def load_bart(model, preset):
@@ -72,7 +68,7 @@ def load_bart(model, preset):
         ConnectionError: the preset is neither in kagglehub's cache nor can it be downloaded.
         ValueError: a preset of another class or of other sizes; the model is left as it was.
     """
-    core = _backbone(preset, "BartBackbone")
+    core = backbone(preset, "BartBackbone")
     given = {"embedding": [core.token_embedding.embeddings]}
     for side in ("encoder", "decoder"):
         given[f"{side}_positions"] = getattr(core, f"{side}_position_embedding").weights
@@ -90,49 +86,4 @@ def load_bart(model, preset):
             given[f"{name}_norm"] = layer._feedforward_layer_norm.weights
             given[f"{name}_1"] = layer._feedforward_intermediate_dense.weights
             given[f"{name}_2"] = layer._feedforward_output_dense.weights
-    _fill(model, given, preset, core)
-
-
-def _backbone(preset, kind):
-    need("keras_hub", extra="text")
-    import keras_hub
-
-    try:
-        core = fetched(keras_hub.models.Backbone, preset)
-    except KeyError as error:  # transformers 5 leaves out of config.json what keras-hub 0.32 reads there.
-        raise ValueError(
-            f"keras-hub does not find {error} in the configuration of {str(preset)!r}; of a folder of transformers, "
-            "give the file model.safetensors."
-        ) from error
-    if type(core).__name__ != kind:
-        raise ValueError(f"The preset {preset!r} must be a {kind}. Received: {type(core).__name__}.")
-    return core
-
-
-def _fill(model, given, preset, core):
-    """Fills layers by their names from lists of variables."""
-    wanted = {layer.name: layer.weights for layer in model.layers if layer.weights}
-    fresh = [name for name in ("logits",) if name in wanted and name not in given]
-    wrong = [name for name in given if name not in wanted and name != "logits"]
-    if model.get_layer("encoder1_attention").heads != core.num_heads:
-        wrong.append("encoder1_attention")
-    for name, weights in wanted.items():
-        fits = name in given and len(given[name]) == len(weights) and all(map(_fits, given[name], weights))
-        wrong += [] if fits or name in fresh else [name]
-    if wrong:
-        raise ValueError(
-            f"The preset {preset!r} does not fit {model.name!r}, whose arguments must be the preset's: "
-            f"{core.get_config()}. Received other layers: {', '.join(wrong[:3])}."
-        )
-    for name in set(wanted) - set(fresh):
-        for variable, weight in zip(given[name], wanted[name]):
-            weight.assign(keras.ops.reshape(variable, weight.shape))
-    if fresh:
-        warnings.warn(f"Not in the preset {preset!r}; what starts fresh: {', '.join(fresh)}.", stacklevel=4)
-
-
-def _fits(variable, ours):
-    """Whether the numbers are as many, in rows or columns as long; heads are an axis there and channels here."""
-    theirs, ours = tuple(variable.shape), tuple(ours.shape)
-    alike = len(ours) == 1 or theirs[0] == ours[0] or theirs[-1] == ours[-1]
-    return theirs == ours or (len(theirs) > len(ours) and alike and math.prod(theirs) == math.prod(ours))
+    fill(model, given, preset, core, heads={"encoder1_attention": core.num_heads})
