@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import kerazoo
 from kerazoo import catalog
+from kerazoo.applications.text import translation
 from kerazoo.generation.beam import BeamSearch
 from kerazoo.generation.stepper import Stepper
 from kerazoo.registry import registered
@@ -221,6 +223,16 @@ def test_what_is_padding_does_not_count(name):
     labels[:, 4:] = PADDING[name]
     logits = model({"source": source, "tokens": tokens})
     np.testing.assert_allclose(model.loss(labels, logits), model.loss(labels[:, :4], logits[:, :4]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["t5_small", "bart_base"])
+def test_the_application_pads_by_its_own_tokenizer(name):
+    arguments = SimpleNamespace(model=name, option={"depth": 1, "width": 16, "hidden": 8, "heads": 2})
+    model, (source, tokens) = translation.build(arguments, SimpleNamespace(size=30)), texts(name)
+    assert model.loss.padding == 0
+    answers = model({"source": source, "tokens": tokens}).numpy()
+    longer = model({"source": np.pad(source, [(0, 0), (0, 3)]), "tokens": tokens}).numpy()
+    np.testing.assert_allclose(longer, answers, atol=1e-4 * np.abs(answers).max())
 
 
 @pytest.mark.parametrize("name", ["t5_small", "bart_base"])

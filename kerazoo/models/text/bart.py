@@ -71,6 +71,7 @@ def bart(
     heads,
     vocabulary_size=50_265,
     context=1024,
+    padding=PADDING,
     length=None,
     dropout=0.1,
     smoothing=0.1,
@@ -85,8 +86,9 @@ def bart(
         width: of a token's vector.
         hidden: between the two matrices of each layer's perceptron.
         heads: of each attention.
-        vocabulary_size: ids are below it; 0 begins a text, 1 is padding, 2 ends a text and stands before every answer.
+        vocabulary_size: ids are below it; 0 begins a text, 2 ends it and stands before every answer.
         context: positions there are.
+        padding: its id, where another tokenizer than BART's has another.
         length: tokens of both texts, which TFLite needs to know; None takes any up to `context`.
         dropout: of the embedded tokens, the attention and each part of a layer.
         smoothing: of the labels.
@@ -157,7 +159,7 @@ def bart(
         x = LearnedPositions(context, name=f"{side}_positions")(embedding(ids))
         return drop(norm(x, f"{side}_embedding"), f"{side}_embedding")
 
-    there, x = source != PADDING, embedded(source, "encoder")
+    there, x = source != padding, embedded(source, "encoder")
     for part in (f"encoder{index}" for index in range(1, depth + 1)):
         x = with_shortcut(x, lambda y, name: attention(y, name, memory=y), f"{part}_attention")
         x = with_shortcut(x, mlp, f"{part}_mlp")
@@ -172,6 +174,6 @@ def bart(
     if weights:
         load_bart(model, weights)
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate, clipnorm=1.0), loss=SmoothedEntropy(smoothing, padding=PADDING)
+        optimizer=keras.optimizers.Adam(learning_rate, clipnorm=1.0), loss=SmoothedEntropy(smoothing, padding=padding)
     )
     return model

@@ -4,9 +4,9 @@ Version 1.1 (https://github.com/google-research/text-to-text-transfer-transforme
 (Shazeer, 2020, https://arxiv.org/abs/2002.05202) and an output of its own; FLAN (Chung et al., 2022,
 https://arxiv.org/abs/2210.11416) is that, trained further. Its GELU is approximated by tanh, as in Google's code.
 
-The graph is of kerazoo's layers, equal to keras-hub's and to transformers': keras-hub 0.32 registers its own layers of
-T5 nowhere, so that a saved model of them could not be loaded, and they do not step as kerazoo's searches need. The
-sizes above "large" (3 and 11 billion parameters) are left out.
+The graph is of kerazoo's layers, equal to keras-hub's and to transformers', so that it steps as kerazoo's searches need
+and is loaded where keras-hub is not; keras-hub's own layers hand their caches on in another way. The sizes above
+"large" (3 and 11 billion parameters) are left out.
 """
 
 import keras
