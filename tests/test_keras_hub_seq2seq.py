@@ -10,7 +10,7 @@ import pytest
 
 import kerazoo
 from kerazoo import catalog
-from kerazoo.applications.text import translation
+from kerazoo.applications import text_pairs
 from kerazoo.generation.beam import BeamSearch
 from kerazoo.generation.stepper import Stepper
 from kerazoo.registry import registered
@@ -228,7 +228,7 @@ def test_what_is_padding_does_not_count(name):
 @pytest.mark.parametrize("name", ["t5_small", "bart_base"])
 def test_the_application_pads_by_its_own_tokenizer(name):
     arguments = SimpleNamespace(model=name, option={"depth": 1, "width": 16, "hidden": 8, "heads": 2})
-    model, (source, tokens) = translation.build(arguments, SimpleNamespace(size=30)), texts(name)
+    model, (source, tokens) = text_pairs.build(arguments, SimpleNamespace(vocabulary_size=30)), texts(name)
     assert model.loss.padding == 0
     answers = model({"source": source, "tokens": tokens}).numpy()
     longer = model({"source": np.pad(source, [(0, 0), (0, 3)]), "tokens": tokens}).numpy()
