@@ -75,6 +75,8 @@ def build(arguments, tokenizer, **options):
     sizes = {"vocabulary_size": tokenizer.vocabulary_size}
     if hasattr(tokenizer, "extra"):
         sizes["extra"] = tokenizer.extra
+    if "padding" in kerazoo.info(arguments.model)["arguments"]:  # The tokenizers' is 0, BART's own is 1.
+        sizes["padding"] = 0
     return kerazoo.build(arguments.model, **(sizes | arguments.option | options))
 
 

@@ -28,8 +28,9 @@ class CopiedWords(keras.layers.Layer):
 
     >>> import numpy
     >>> from kerazoo.layers.copied_words import CopiedWords
-    >>> chances = CopiedWords(1)(numpy.zeros((1, 1, 2)), [[[0.0]]], [[[0.25, 0.75]]], numpy.array([[0, 2]]))
-    >>> numpy.exp(chances)[0, 0].round(3).tolist()
+    >>> shares, source = numpy.array([[[0.25, 0.75]]]), numpy.array([[0, 2]])
+    >>> chances = CopiedWords(1)(numpy.zeros((1, 1, 2)), numpy.zeros((1, 1, 1)), shares, source)
+    >>> numpy.exp(chances.numpy())[0, 0].round(3).tolist()
     [0.375, 0.25, 0.375]
     """
 

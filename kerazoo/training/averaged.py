@@ -62,8 +62,12 @@ class Averaged(keras.Model):
     def train_step(self, data):
         """A step of the model, then one of the average."""
         logs = super().train_step(data)
-        # Early on the average is of few weights: it would else hold on to the first, random ones.
-        decay = ops.minimum(self.decay, 1 - 1 / ops.cast(self.optimizer.iterations, "float32"))
+        decay = self.kept()
         for mean, variable in zip(self.average.trainable_variables, self.model.trainable_variables):
             mean.assign(mean + (1 - decay) * (variable - mean))
         return logs
+
+    def kept(self):
+        """The share of the average that stays in the step that has just been taken."""
+        # Early on the average is of few weights: it would else hold on to the first, random ones.
+        return ops.minimum(self.decay, 1 - 1 / ops.cast(self.optimizer.iterations, "float32"))
