@@ -32,6 +32,10 @@ class AttentionFlow(keras.layers.Layer):
     (1, 5, 24)
     """
 
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.supports_masking = True
+
     def build(self, passage_shape, question_shape, passage_there_shape=None, question_there_shape=None):
         width = passage_shape[-1]
         if question_shape[-1] != width:
@@ -51,10 +55,12 @@ class AttentionFlow(keras.layers.Layer):
 
     def likeness(self, passage, question):
         """(B, T, Q): how much each word of the passage is like each of the question."""
-        turned = ops.transpose(question, (0, 2, 1))
-        own = ops.matmul(passage, self.passage_kernel)
-        theirs = ops.transpose(ops.matmul(question, self.question_kernel), (0, 2, 1))
-        return own + theirs + ops.matmul(passage * self.product_kernel[:, 0], turned)
+        # (h * product + question) u: both terms that have the question's word in one product.
+        asked = passage * self.product_kernel[:, 0] + self.question_kernel[:, 0]
+        return ops.matmul(asked, ops.transpose(question, (0, 2, 1))) + ops.matmul(passage, self.passage_kernel)
+
+    def compute_mask(self, *_):
+        return None  # The masks are arguments; Keras's own end here.
 
     def compute_output_spec(self, passage, question, passage_there, question_there):
         return keras.KerasTensor((*passage.shape[:-1], 4 * passage.shape[-1]), self.compute_dtype)

@@ -47,10 +47,14 @@ class BestSpan(keras.layers.Layer):
         later = ops.pad(ends, [[0, 0], [0, self.longest]], constant_values=2 * NOWHERE)
         sums = ops.stack([starts + later[:, step : step + length] for step in range(self.longest)], axis=-1)
         sums = ops.concatenate([ops.full_like(sums[:, :1], 2 * NOWHERE), sums[:, 1:]], axis=1)
-        sums = ops.reshape(sums, (-1, length * self.longest))
-        best, place = ops.max(sums, axis=1), ops.cast(ops.argmax(sums, axis=1), "int32")
-        first = place // self.longest
-        span = ops.stack([first, first + place % self.longest], axis=-1)
+        of_start = ops.max(sums, axis=2)
+        best = ops.max(of_start, axis=1)
+        # What Keras makes of `argmax`, and a division of integers, are nothing that TFLite knows.
+        places, steps = ops.arange(length, dtype="int32"), ops.arange(self.longest, dtype="int32")
+        first = ops.min(ops.where(of_start >= best[:, None], places, length), axis=1)
+        step = ops.min(ops.where(sums >= of_start[..., None], steps, self.longest), axis=2)
+        last = first + ops.max(ops.where(places == first[:, None], step, 0), axis=1)
+        span = ops.stack([first, last], axis=-1)
         answered = best > NOWHERE / 2
         if self.threshold is not None:
             answered = ops.logical_and(answered, none - best <= self.threshold)
