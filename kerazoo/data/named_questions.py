@@ -33,9 +33,7 @@ def load_questions(name):
     """
     if name not in NAMES:
         raise ValueError(unknown_choice("set of questions", name, NAMES))
-    text = named_text(
-        "xquad.zip", FILE, folder="xquad", file=FILE, address=ADDRESS + FILE, sha256=SHA256, size=SIZE
-    )
+    text = named_text("xquad.zip", FILE, folder="xquad", file=FILE, address=ADDRESS + FILE, sha256=SHA256, size=SIZE)
     parts, said = drawn_parts({"train": read_squad(text, FILE)}, seed=SPLIT_SEED)
     return QuestionData(
         name,

@@ -37,6 +37,11 @@ class Readings:
         questions = tuple(tf.gather(side, positions) for side in self.questions)
         return Readings(questions, self.passages, self.passage_of[positions], self.spans[positions])
 
+    def cut(self, length):
+        """The same with passages of at most `length` words, without the questions whose answer is cut."""
+        short = Readings(self.questions, tuple(side[:, :length] for side in self.passages), self.passage_of, self.spans)
+        return short.take(np.flatnonzero(self.spans[:, 1] < length))
+
     def lengths(self):
         """Words of each question's passage."""
         return self.passages[0].row_lengths().numpy()[self.passage_of]

@@ -25,7 +25,9 @@ def endpoint(interface, tokenizer):
     """
     outputs = getattr(interface.model, "output", None)
     if not isinstance(outputs, dict) or set(outputs) != {"span", "score", "absence"}:
-        raise ValueError("A reader is exported from texts as `kerazoo.decoding.with_answers` gives it. Received: logits.")
+        raise ValueError(
+            "A reader is exported from texts as `kerazoo.decoding.with_answers` gives it. Received: logits."
+        )
     for name, length in (("passage", tokenizer.length), ("question", tokenizer.question_length)):
         wanted = interface.inputs[name].shape[1]
         if wanted is not None and wanted != length:

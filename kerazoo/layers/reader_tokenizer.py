@@ -104,7 +104,9 @@ class ReaderTokenizer(TaggerTokenizer):
         return self.ragged(tf.concat([tf.fill((words.nrows(), 1), MARK), words], axis=1))
 
     def __call__(self, questions, passages, **options):
-        texts = [tf.constant(side, tf.string) if isinstance(side, (list, tuple)) else side for side in (questions, passages)]
+        texts = [
+            tf.constant(side, tf.string) if isinstance(side, (list, tuple)) else side for side in (questions, passages)
+        ]
         return super().__call__(*texts, **options)
 
     def call(self, questions, passages):

@@ -127,4 +127,3 @@ class TaggerTokenizer(TextLayer):
             "word_length": self.word_length,
             "length": self.length,
         }
-
