@@ -21,7 +21,7 @@ from kerazoo.applications import asked_documents, running
 from kerazoo.quiet import import_tensorflow
 
 TASK, INPUTS = "question_answering", {"question", "question_characters", "passage", "passage_characters"}
-RECIPE = {"epochs": 30, "batch_size": 16, "patience": 8}
+RECIPE = {"epochs": 14, "batch_size": 32, "patience": 6, "learning_rate": 2e-3}
 SETTINGS = "dataset data limit model option vocabulary length question_length longest unknown epochs batch_size"
 SETTINGS += " learning_rate precision seed"
 BATCH = 32  # Questions that are answered at a time.
@@ -68,7 +68,7 @@ def settle(arguments):
     facts = kerazoo.info(arguments.model)
     if facts["task"] != TASK or "word_length" not in facts["arguments"]:
         raise ValueError(f"`--model` must be a reader of words and their characters. Received: {arguments.model!r}.")
-    running.fill_in(arguments, RECIPE | {"learning_rate": facts["arguments"]["learning_rate"]})
+    running.fill_in(arguments, RECIPE)
     running.check_positive(arguments, "epochs", "batch_size", "limit", "patience", "question_length", "longest")
     for name, least in (("vocabulary", 4), ("length", 2)):  # Three ids are marks; the first word of a passage too.
         if getattr(arguments, name) < least:
