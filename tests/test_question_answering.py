@@ -424,16 +424,16 @@ def corpus(folder, articles=12, each=8):
     return path
 
 
-def run(folder, *options):
+def options_of(folder, *options):
     sizes = [f"--option={name}=12" for name in ("units", "embedding_size", "filters")] + ["--option=dropout=0"]
     sizes += ["--epochs=5", "--batch-size=16", "--learning-rate=0.02", "--length=12", "--question-length=6"]
     out = [f"--out={folder}/run", f"--export={folder}/export"]
-    return question_answering.main([*sizes, "--longest=3", *out, *options])
+    return [*sizes, "--longest=3", *out, *options]
 
 
 def test_from_a_file_to_a_report_and_a_users_documents(tmp_path, capsys):
     path = corpus(tmp_path)
-    record = run(tmp_path, f"--data={path}", "--json")
+    record = question_answering.main(options_of(tmp_path, f"--data={path}", "--json"))
     assert json.loads(capsys.readouterr().out) == record == json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["test"]["f1"] > 0.95 > record["baselines"][0]["f1"] + 0.2 and record["threshold"] is not None
     assert record["test"]["unanswerable"]["f1"] > 0.95 and record["test"]["answerable"]["exact"] > 0.9
@@ -454,9 +454,6 @@ def test_from_a_file_to_a_report_and_a_users_documents(tmp_path, capsys):
         assert passage[start:end] == answer
     with pytest.raises(ValueError, match=r"must have \['passages', 'questions'\]"):
         loaded.raw(["Who lives there?"])
-    (tmp_path / "run" / "run.json").unlink()
-    again = run(tmp_path, f"--data={path}", "--resume")
-    assert again["test"] == record["test"]
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "a.txt").write_text("\n\n  😀 so mister Liso lives in Bern")
@@ -469,6 +466,23 @@ def test_from_a_file_to_a_report_and_a_users_documents(tmp_path, capsys):
     for row in first["answers"]:
         assert "😀 so mister Liso lives in Bern"[row["start"] : row["end"]] == row["answer"]
     assert "Liso" in (tmp_path / "found" / "report.html").read_text()
+
+
+def test_a_training_goes_on_where_it_was_stopped(tmp_path):
+    path = corpus(tmp_path, each=2)
+
+    def journal(*options):
+        arguments = question_answering.settle(
+            question_answering.parse_args(options_of(tmp_path, f"--data={path}", "--epochs=1", *options))
+        )
+        data, tokenizer, readings = question_answering.load(arguments)
+        return question_answering.train(arguments, data, tokenizer, readings, tmp_path / "run")[0]
+
+    first = journal()
+    again = journal()  # Nothing is left to train: the epoch that was saved is all.
+    assert len(first.history) == 1 and again.history == first.history
+    with pytest.raises(ValueError, match="unknown was 0.3, is 0.1"):
+        journal("--unknown=0.1")
 
 
 def test_passages_of_a_document_are_whole_and_bounded():

@@ -45,7 +45,10 @@ def page(record):
         report.table(
             head, [(name, f"{row['f1']:.1%}", f"{row['exact']:.1%}", f"{row['count']:,}") for name, row in kinds]
         )
-    lead = "Blue is the answer where it is right, red where it is wrong; pale red was missed. Drawn by the run's seed."
+    lead = (
+        "Blue is what was found, the stronger the higher its F1; red shares no word with a true answer; pale red was "
+    )
+    lead += "missed. Drawn by the run's seed."
     with report.section("Answers", lead):
         report.marked([_marked(sample) for sample in record["samples"]])
     if record["worst"]:
@@ -160,8 +163,9 @@ def _files(record):
 
 def _marked(sample):
     """A passage for `Report.marked`."""
-    found, right = sample["found"], sample["f1"] > 0
-    spans = [(found["start"], found["end"], 1.0 if right else -1.0)] if found["end"] else []
+    found, right = sample["found"], sample["f1"] > 0.5
+    weight = max(sample["f1"], 0.25) if sample["f1"] else -1.0
+    spans = [(found["start"], found["end"], weight)] if found["end"] else []
     spans += [(start, start + len(words), -0.4) for start, words in sample["answers"]]
     truth = " | ".join(dict.fromkeys(words for _, words in sample["answers"])) or "(no answer)"
     caption = f"{sample['question']} Right: {truth}. Found:"
