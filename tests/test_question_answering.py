@@ -431,6 +431,13 @@ def options_of(folder, *options):
     return [*sizes, "--longest=3", *out, *options]
 
 
+def gone_on(folder, path, *options):
+    """The journal of a training in the folder of an earlier one."""
+    arguments = question_answering.parse_args(options_of(folder, f"--data={path}", *options))
+    data, tokenizer, readings = question_answering.load(question_answering.settle(arguments))
+    return question_answering.train(arguments, data, tokenizer, readings, folder / "run")[0]
+
+
 def test_from_a_file_to_a_report_and_a_users_documents(tmp_path, capsys):
     path = corpus(tmp_path)
     record = question_answering.main(options_of(tmp_path, f"--data={path}", "--json"))
@@ -454,6 +461,9 @@ def test_from_a_file_to_a_report_and_a_users_documents(tmp_path, capsys):
         assert passage[start:end] == answer
     with pytest.raises(ValueError, match=r"must have \['passages', 'questions'\]"):
         loaded.raw(["Who lives there?"])
+    assert gone_on(tmp_path, path).history == record["training"]["history"]  # Nothing is left to train.
+    with pytest.raises(ValueError, match="unknown was 0.3, is 0.1"):
+        gone_on(tmp_path, path, "--unknown=0.1")
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "a.txt").write_text("\n\n  😀 so mister Liso lives in Bern")
@@ -466,23 +476,6 @@ def test_from_a_file_to_a_report_and_a_users_documents(tmp_path, capsys):
     for row in first["answers"]:
         assert "😀 so mister Liso lives in Bern"[row["start"] : row["end"]] == row["answer"]
     assert "Liso" in (tmp_path / "found" / "report.html").read_text()
-
-
-def test_a_training_goes_on_where_it_was_stopped(tmp_path):
-    path = corpus(tmp_path, each=2)
-
-    def journal(*options):
-        arguments = question_answering.settle(
-            question_answering.parse_args(options_of(tmp_path, f"--data={path}", "--epochs=1", *options))
-        )
-        data, tokenizer, readings = question_answering.load(arguments)
-        return question_answering.train(arguments, data, tokenizer, readings, tmp_path / "run")[0]
-
-    first = journal()
-    again = journal()  # Nothing is left to train: the epoch that was saved is all.
-    assert len(first.history) == 1 and again.history == first.history
-    with pytest.raises(ValueError, match="unknown was 0.3, is 0.1"):
-        journal("--unknown=0.1")
 
 
 def test_passages_of_a_document_are_whole_and_bounded():
