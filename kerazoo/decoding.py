@@ -1,7 +1,8 @@
-"""Models that answer with what is asked for instead of what is trained: `with_boxes`, `with_tags`."""
+"""Models that answer with what is asked for instead of what is trained: `with_boxes`, `with_tags`, `with_answers`."""
 
 import keras
 
+from kerazoo.layers.best_span import BestSpan
 from kerazoo.layers.best_tags import BestTags
 from kerazoo.layers.crf_potentials import CRFPotentials
 from kerazoo.layers.decoded_boxes import DecodedBoxes
@@ -85,3 +86,34 @@ def with_tags(model):
         )
     _, there = last.input
     return keras.Model(model.input, {"tags": BestTags(name="tags")(model.output, there)}, name=model.name)
+
+
+def with_answers(model, *, longest=15, threshold=None):
+    """A `keras.Model` from questions and passages to the best span, with the reader's own weights: what is served.
+
+    Args:
+        model: a reader of `kerazoo.build`.
+        longest: tokens of an answer at most.
+        threshold: as `BestSpan` takes it; None answers always.
+
+    Shapes: the model's inputs -> what `BestSpan` gives: {"span": (B, 2) int32, "score": (B,), "absence": (B,)}.
+
+    Raises:
+        ValueError: a model whose answers are not the logits of an answer's first and last token.
+
+    Example:
+
+    >>> import kerazoo
+    >>> from kerazoo.decoding import with_answers
+    >>> sorted(with_answers(kerazoo.build("bidaf")).output)
+    ['absence', 'score', 'span']
+    """
+    outputs = getattr(model, "outputs", None) or []
+    if len(outputs) != 1 or len(outputs[0].shape) != 3 or outputs[0].shape[-1] != 2:
+        raise ValueError(
+            "`model` must give the logits of an answer's first and last token; "
+            "`kerazoo.list_models(task='question_answering')` has such models. "
+            f"Received: {type(model).__name__} {getattr(model, 'name', model)!r}."
+        )
+    spans = BestSpan(longest, threshold, dtype="float32", name="best_span")(model.output)
+    return keras.Model(model.input, spans, name=model.name)

@@ -31,6 +31,7 @@ WITH_TENSORFLOW = {
     "layers/batch_normalization.py",
     "layers/character_tokenizer.py",
     "layers/copying_tokenizer.py",
+    "layers/reader_tokenizer.py",
     "layers/sentencepiece_tokenizer.py",
     "layers/tagger_tokenizer.py",
     "layers/text_layer.py",

@@ -34,14 +34,16 @@ class SavedModelEngine(Engine):
         """Labels and scores of encoded images or of texts, best first; or how texts go on.
 
         Args:
-            files: a list of `bytes`, each a JPEG or PNG file; or of strings, where the model takes texts.
+            files: a list of `bytes`, each a JPEG or PNG file; or of strings, where the model takes texts; of a reader
+                {"questions": strings, "passages": strings}, as many of each.
 
         Returns:
             {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}; of a language model or a
-            translator {"texts": (B,) strings}; of a tagger {"words": (B, T) strings, "tags": (B, T) strings}.
+            translator {"texts": (B,) strings}; of a tagger {"words": (B, T) strings, "tags": (B, T) strings}; of a
+            reader {"answers": (B,) strings, "places": (B, 2), "scores": (B,), "absence": (B,)}.
 
         Raises:
-            ValueError: the model was exported without `signature="raw"`.
+            ValueError: the model was exported without `signature="raw"`, or takes other things than are given.
             tf.errors.InvalidArgumentError: bytes that are no JPEG or PNG, or an image too large.
         """
         if "raw" not in self._loaded.signatures:
@@ -50,8 +52,13 @@ class SavedModelEngine(Engine):
                 f"Received: an export with {sorted(self._loaded.signatures)}."
             )
         signature = self._loaded.signatures["raw"]
-        (takes,) = signature.structured_input_signature[1]
-        outputs = signature(**{takes: tf.constant(list(files), tf.string, shape=(len(files),))})
+        takes = signature.structured_input_signature[1]
+        named = files if isinstance(files, dict) else dict.fromkeys(takes, files)
+        if set(named) != set(takes) or (len(takes) > 1 and not isinstance(files, dict)):
+            raise ValueError(
+                f"`files` must have {sorted(takes)}. Received: {sorted(named) if files is named else type(files)}."
+            )
+        outputs = signature(**{name: tf.constant(list(side), tf.string, (len(side),)) for name, side in named.items()})
         return {
             name: values.numpy() if values.dtype != tf.string else _strings(values) for name, values in outputs.items()
         }

@@ -10,7 +10,7 @@ import json
 import keras
 
 from kerazoo.engines.interface import Interface
-from kerazoo.exporters import data, onnx, raw, raw_language, raw_tags, raw_translation, raw_vectors, tflite
+from kerazoo.exporters import data, onnx, raw, raw_answers, raw_language, raw_tags, raw_translation, raw_vectors, tflite
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
 from kerazoo.exporters.versions import new_version
 from kerazoo.exporters.writing import Writing
@@ -56,7 +56,8 @@ def export(
             it open, which recurrent and some attention models do not survive.
         signature: "tensors", or "raw" for a further SavedModel endpoint from JPEG or PNG bytes, or
             with a `tokenizer` from texts, to labels and scores; of a language model, to how texts go on; of a
-            translator, to other texts; of a tagger, to words and their tags.
+            translator, to other texts; of a tagger, to words and their tags; of a reader, from questions and
+            passages to answers.
         tokenizer: a layer from texts to ids, for a model that takes ids; `tokenizer.json` holds it for
             the files that take ids alone.
         metadata: a JSON-able dict that travels along. Used here: "labels" (one for each class);
@@ -119,6 +120,8 @@ def export(
             endpoint = raw.endpoint(interface, metadata)
         elif raw_vectors.embeds(metadata):
             endpoint = raw_vectors.endpoint(interface, tokenizer)
+        elif raw_answers.reads(interface, tokenizer):
+            endpoint = raw_answers.endpoint(interface, tokenizer)
         elif raw_tags.tags_words(interface, tokenizer):
             endpoint = raw_tags.endpoint(interface, metadata, tokenizer)
         elif raw_translation.translates(interface, tokenizer):

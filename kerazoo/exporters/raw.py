@@ -22,12 +22,12 @@ class Raw:
 
     Attributes:
         function: (B,) strings -> {"labels": (B, K) strings, "scores": (B, K) float32}.
-        takes: the argument's name.
+        takes: the argument's name, or several.
         resource: the layer whose tables it looks things up in, or None.
     """
 
     function: Callable
-    takes: str
+    takes: str | tuple
     resource: object = None
 
 

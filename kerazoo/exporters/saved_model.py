@@ -26,7 +26,8 @@ def write(interface, folder, *, batch_size=None, shapes=None, raw=None):
     if raw:
         if raw.resource is not None:
             archive.track(raw.resource)
-        archive.add_endpoint("raw", raw.function, [tf.TensorSpec((None,), tf.string, name=raw.takes)])
+        takes = (raw.takes,) if isinstance(raw.takes, str) else raw.takes
+        archive.add_endpoint("raw", raw.function, [tf.TensorSpec((None,), tf.string, name=name) for name in takes])
     archive.write_out(str(folder), verbose=False)
 
 

@@ -66,14 +66,19 @@ class TaggerTokenizer(TextLayer):
             word_length, length: as above.
             **options: as above.
         """
+        vocabulary, alphabet = cls.known(texts, size - 2, at_least)
+        return cls(vocabulary, alphabet, word_length=word_length, length=length, **options)
+
+    @classmethod
+    def known(cls, texts, size, at_least=1):
+        """The `size` commonest words of some texts, lists of words, as they are looked up, and all characters."""
         counts = collections.Counter(word for words in texts for word in words)
         merged = collections.Counter()
         kinds = list(counts)
-        for word, plain in zip(kinds, normalized(tf.constant(kinds, tf.string)).numpy() if kinds else ()):
+        for word, plain in zip(kinds, cls.plain(tf.constant(kinds, tf.string)).numpy() if kinds else ()):
             merged[plain.decode()] += counts[word]
-        known = sorted((word for word, count in merged.items() if count >= at_least), key=lambda w: (-merged[w], w))
-        alphabet = sorted({sign for word in kinds for sign in word})
-        return cls(known[: size - 2], alphabet, word_length=word_length, length=length, **options)
+        words = sorted((word for word, count in merged.items() if count >= at_least), key=lambda w: (-merged[w], w))
+        return words[:size], sorted({sign for word in kinds for sign in word})
 
     @property
     def size(self):
@@ -85,6 +90,11 @@ class TaggerTokenizer(TextLayer):
         """Ids of characters that there are."""
         return len(self.alphabet) + 2
 
+    @staticmethod
+    def plain(words):
+        """Words as they are looked up: in lower case, every digit a 0."""
+        return tf.strings.regex_replace(tf.strings.lower(words, encoding="utf-8"), r"\pN", "0")
+
     def split(self, texts):
         """(B,) strings -> `tf.RaggedTensor` of their words, cut at `length`."""
         return split(texts, lowercase=False)[:, : self.length]
@@ -94,7 +104,7 @@ class TaggerTokenizer(TextLayer):
         flat = words.flat_values
         signs = tf.strings.unicode_split(flat, "UTF-8", errors="replace")[:, : self.word_length]
         signs = tf.ragged.map_flat_values(self.signs.lookup, signs).to_tensor(0, shape=(None, self.word_length))
-        return words.with_flat_values(self.words.lookup(normalized(flat))), words.with_flat_values(signs)
+        return words.with_flat_values(self.words.lookup(self.plain(flat))), words.with_flat_values(signs)
 
     def call(self, inputs):
         tokens, characters = self.ragged(self.split(inputs))
@@ -117,8 +127,3 @@ class TaggerTokenizer(TextLayer):
             "word_length": self.word_length,
             "length": self.length,
         }
-
-
-def normalized(words):
-    """Words in lower case, every digit a 0."""
-    return tf.strings.regex_replace(tf.strings.lower(words, encoding="utf-8"), r"\pN", "0")
