@@ -91,7 +91,7 @@ def cosine(arguments, steps, warm_up):
     )
 
 
-def train(arguments, names, tokenizer, ids, folder, learns):
+def train(arguments, names, tokenizer, ids, folder, learns, *, monitor="val_loss"):
     """Trains the network, saving every epoch.
 
     Args:
@@ -101,6 +101,7 @@ def train(arguments, names, tokenizer, ids, folder, learns):
         ids: {part: (source, target)}, ragged.
         folder: the run's.
         learns: `(steps of an epoch) -> arguments of kerazoo.build` that say how it learns.
+        monitor: the loss whose best epoch is kept.
 
     Returns:
         `(journal, speed, seen)`: the `Journal`, the target tokens a second that the input pipeline gives alone, and
@@ -119,7 +120,7 @@ def train(arguments, names, tokenizer, ids, folder, learns):
         folder,
         configuration=running.settings(arguments, names),
         patience=arguments.patience,
-        monitor="val_loss",
+        monitor=monitor,
         mode="min",
         kept=(lambda model: model.average) if averaged else None,
         spacing=10.0,

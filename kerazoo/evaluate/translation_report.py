@@ -49,7 +49,7 @@ def page(record, shares):
         strong = [place for place, row in enumerate(rows) if row[4]]
         report.table(("", "BLEU", "chrF", ""), [row[:4] for row in rows], strong=strong)
         report.code(record["test"]["signature"])
-    lead = "Cross-entropy with smoothed labels. The weights of the marked epoch were kept; the test was not looked at."
+    lead = "Cross-entropy of the next piece. The weights of the marked epoch were kept; the test was not looked at."
     with report.section("Learning curves", lead):
         picture = charts.learning_curves(training["history"], best=training["best_epoch"] - 1)
         report.figures((picture, "loss by epoch"))

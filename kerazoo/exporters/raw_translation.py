@@ -24,7 +24,7 @@ def endpoint(interface, metadata, tokenizer):
             vocabulary is not the tokenizer's.
     """
     settings = generation_settings(metadata, DEFAULTS, ())
-    search = BeamSearch(interface.model, end=END)
+    search = BeamSearch(interface.model, end=END, never=getattr(tokenizer, "never", ()))
     context = search.stepper.context or SOURCE
     length = interface.inputs["source"].shape[1]
     tokens = settings["tokens"] or min(longest_answer(length or context, context), context - 1)

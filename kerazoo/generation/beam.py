@@ -14,6 +14,7 @@ class BeamSearch:
     Args:
         model: a language model, or a model from one sequence to another, of kerazoo.
         end: the id that ends a sequence.
+        never: ids that no sequence has.
         jit_compile: compile the loop by XLA.
 
     Example:
@@ -26,9 +27,10 @@ class BeamSearch:
     True
     """
 
-    def __init__(self, model, *, end, jit_compile=True):
+    def __init__(self, model, *, end, never=(), jit_compile=True):
         self.stepper, self.end = Stepper(model), end
         self.size = model.outputs[0].shape[-1]
+        self.never = np.isin(np.arange(self.size), never)
         self._search = tf.function(self.searched, jit_compile=jit_compile, autograph=False)
 
     def __call__(self, prompts, *inputs, tokens, beams=4, length_penalty=1.0):
@@ -97,7 +99,10 @@ class BeamSearch:
         def step(carried):
             length = carried["length"]
             logits, state = self.stepper(carried["last"], carried["state"], first - 1 + length, encoded)
-            chances = tf.reshape(tf.nn.log_softmax(logits[:, -1]), (batch, beams, self.size))
+            chances = tf.nn.log_softmax(logits[:, -1])
+            if self.never.any():
+                chances = tf.where(self.never, LOW, chances)
+            chances = tf.reshape(chances, (batch, beams, self.size))
             totals = tf.reshape(carried["scores"][:, :, None] + chances, (batch, beams * self.size))
             # Twice as many as beams: should all ends be among the best, there are enough to go on with.
             totals, places = tf.math.top_k(totals, 2 * beams)

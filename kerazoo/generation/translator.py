@@ -15,7 +15,8 @@ class Translator:
 
     Args:
         model: a model of kerazoo from one sequence to another.
-        tokenizer: its tokenizer, with `ragged(texts)` and `texts(ids, sources)`.
+        tokenizer: its tokenizer, with `ragged(texts)` and `texts(ids, sources)`; ids that are never to be said are
+            its `never`, if there are such.
         jit_compile: compile the search by XLA, once for each length of sources; worth it for many texts.
 
     Example:
@@ -30,7 +31,7 @@ class Translator:
 
     def __init__(self, model, tokenizer, *, jit_compile=False):
         self.model, self.tokenizer = model, tokenizer
-        self.search = BeamSearch(model, end=END, jit_compile=jit_compile)
+        self.search = BeamSearch(model, end=END, never=getattr(tokenizer, "never", ()), jit_compile=jit_compile)
 
     def __call__(self, texts, *, beams=4, length_penalty=1.0, tokens=None, batch_size=64, progress=False):
         """What becomes of each text.

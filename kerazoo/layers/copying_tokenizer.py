@@ -49,6 +49,8 @@ class CopyingTokenizer(TextLayer):
     ([[4, 5, 6, 7]], [[7, 5]], [b'foo tool'])
     """
 
+    never = (UNKNOWN,)  # Not to be said: what a source has can be copied.
+
     def __init__(self, vocabulary, extra=100, length=None, **options):
         super().__init__(**options)
         self.vocabulary = list(vocabulary)
@@ -135,7 +137,7 @@ class CopyingTokenizer(TextLayer):
         # Where a key occurs first; those of the unknown words come first of all, each of them once.
         first = tf.unique(keys).idx[tf.size(unknown.values) :]
         number = first - tf.cast(tf.gather(unknown.row_starts(), rows), tf.int32)
-        copied = (ids == UNKNOWN) & (first < tf.size(unknown.values)) & (number < self.extra)
+        copied = (first < tf.size(unknown.values)) & (number < self.extra)
         return words.with_values(tf.where(copied, self.vocabulary_size + number, ids))
 
     def _unknown(self, words):
