@@ -176,6 +176,15 @@ def test_one_beam_is_greedy():
         assert found[row].tolist() == [identity for identity in ids[1:] if identity != 2]
 
 
+def test_what_is_never_to_be_said_is_not_said():
+    model, (source, _) = network(), texts()
+    model.get_layer("generated").bias.assign([20])
+    model.get_layer("logits").bias.assign(np.eye(24)[3] * 50 + np.eye(24)[7] * 40)
+    assert all(row.tolist() == [3] * 5 for row in BeamSearch(model, end=2)([[1]] * 3, source, tokens=5)[0])
+    found, scores = BeamSearch(model, end=2, never=(3,))([[1]] * 3, source, tokens=5)
+    assert all(row.tolist() == [7] * 5 for row in found) and scores.min() > -20
+
+
 def test_a_word_in_several_places_gets_their_sum_and_none_is_lost():
     logits, shares = np.zeros((1, 1, 4), "float32"), np.array([[[0.1, 0.2, 0.3, 0.4, 0.0]]], "float32")
     source = np.array([[5, 2, 5, 5, 0]], "int32")
@@ -373,9 +382,11 @@ def test_from_a_table_to_a_report_and_on_where_it_stopped(tmp_path, capsys):
 
 def test_a_summary_is_the_searchs_whatever_the_other_texts(tokenizer):
     model = network(vocabulary_size=tokenizer.vocabulary_size, extra=tokenizer.extra)
+    model.get_layer("generated").bias.assign([-20])  # All is copied.
     summariser, sources = Translator(model, tokenizer), ["one a two", "the tool for three", "x", "", "a job"]
     together = summariser(sources, tokens=5, batch_size=2)
     assert together == [summariser([text], tokens=5)[0] for text in sources]
+    assert set(together[1].split()) <= {"the", "tool", "for", "three"} and "x" in together[2]
 
 
 @pytest.mark.parametrize(
