@@ -386,7 +386,7 @@ def test_a_summary_is_the_searchs_whatever_the_other_texts(tokenizer):
     summariser, sources = Translator(model, tokenizer), ["one a two", "the tool for three", "x", "", "a job"]
     together = summariser(sources, tokens=5, batch_size=2)
     assert together == [summariser([text], tokens=5)[0] for text in sources]
-    assert set(together[1].split()) <= {"the", "tool", "for", "three"} and "x" in together[2]
+    assert set(together[1].split()) <= {"the", "tool", "for", "three"} and together[1]
 
 
 @pytest.mark.parametrize(
