@@ -75,7 +75,8 @@ def judge(arguments, data, tokenizer, ids, folder):
     """Exports the model, lets it reply to the test part, and judges every file.
 
     Returns:
-        `(translator, replies, exports, speed)`: a row for each exported file, and how fast it replies.
+        `(translator, replies, exports, left_out, speed)`: a row for each exported file, why others were left out,
+            and how fast it replies.
     """
     from kerazoo.evaluate.translation import scores
     from kerazoo.generation.translator import Translator
@@ -91,7 +92,8 @@ def judge(arguments, data, tokenizer, ids, folder):
     def score(texts, references):
         return {"bleu": scores(texts, references)["bleu"]}
 
-    return translator, replies, text_pairs.judge(report, model, data, ids, lengths=lengths, score=score), speed
+    files = text_pairs.judge(report, model, data, ids, lengths=lengths, score=score)
+    return translator, replies, files, text_pairs.left_out(report), speed
 
 
 def baselines(data):
@@ -124,7 +126,7 @@ def run(arguments, given, start):
     again = running.command(TASK, given, "--resume", f"--out={folder}")
     with running.resumable(again):
         journal, speed, seen = train(arguments, tokenizer, ids, folder)
-        translator, replies, exports, replying = judge(arguments, data, tokenizer, ids, folder)
+        translator, replies, exports, left_out, replying = judge(arguments, data, tokenizer, ids, folder)
     rows = [
         {"source": source, "translation": reply, "reference": reference}
         for source, reply, reference in zip(data.test.source, replies, data.test.target)
@@ -146,6 +148,7 @@ def run(arguments, given, start):
         worst=[],
         own=[],
         exports=exports,
+        left_out=left_out,
     )
     running.finish(record, translation_report.page(record, ()), translation_report.summary(record), folder)
     talk = Replies(translator.model, tokenizer, lambda turns: told(turns, arguments.history))

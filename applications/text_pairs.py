@@ -165,9 +165,13 @@ def export(arguments, data, tokenizer, ids, folder, *, lengths, generate):
         generate: settings of the search, which the SavedModel's `raw` keeps.
 
     Returns:
-        `(model, report)`.
+        `(model, report)`; a file that does not answer as the model does is left out, with its reason in the report.
+
+    Raises:
+        ExportError: the SavedModel is such a file.
     """
     from kerazoo.data.pair_batches import pair_batches
+    from kerazoo.exporters import ExportError
 
     model = build(arguments, tokenizer, weights=folder / "best.weights.h5", precision="float32", jit_compile=False)
     sides = {"length": lengths[0], "target_length": lengths[1]}
@@ -182,8 +186,18 @@ def export(arguments, data, tokenizer, ids, folder, *, lengths, generate):
         signature="raw",
         tokenizer=tokenizer,
         metadata={"output": "logits", "dataset": data.name, "generate": generate},
+        on_error="record",  # Eight bits may be too few: then it is said, and the others stand.
     )
+    for reason in left_out(report):
+        print(f"Left out: {reason}")
+    if not any(file.engine == "saved_model" and not file.error for file in report.files):
+        raise ExportError(" ".join(left_out(report)))
     return model, report
+
+
+def left_out(report):
+    """Why files of an export were left out: a list of sentences."""
+    return [" ".join(file.error.split())[:400] for file in report.files if file.error]
 
 
 def judge(report, model, data, ids, *, lengths, score):
@@ -206,7 +220,7 @@ def judge(report, model, data, ids, *, lengths, score):
     some = pair_batches(*(side[:count] for side in ids["test"]), batch_size=16, **sides)
     batches, run = list(some.as_numpy_iterator()), compiled(model)
     exports, raw = [], {}
-    for file in report.files:
+    for file in (file for file in report.files if not file.error):
         engine = kerazoo.load(report.path, engine=file.engine)
         nats, apart = [], 0.0
         for inputs, following in batches:  # One batch after the other: logits of all of them would not fit into memory.

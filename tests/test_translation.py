@@ -20,6 +20,7 @@ from kerazoo.data.splits import limited
 from kerazoo.evaluate.language import surprises
 from kerazoo.evaluate.translation import by_length, scores
 from kerazoo.evaluate.word_by_word import WordByWord
+from kerazoo.exporters import parity
 from kerazoo.generation.attention import looked_at
 from kerazoo.generation.translator import Translator
 from kerazoo.layers.sentencepiece_tokenizer import SentencePieceTokenizer
@@ -308,7 +309,7 @@ def run(folder, *options):
     return translation.main([*SMALL, *options, f"--out={folder}/run", f"--export={folder}/export"])
 
 
-def test_from_pairs_to_a_report_and_on_where_it_stopped(tmp_path, capsys):
+def test_from_pairs_to_a_report_and_on_where_it_stopped(tmp_path, capsys, monkeypatch):
     order = np.random.default_rng(0).permutation(len(PAIRS))
     for part, share in (("train", order[:80]), ("dev", order[80:88]), ("test", order[88:])):
         write(tmp_path / "own", f"{part}.en", [SOURCE[place] for place in share])
@@ -332,8 +333,13 @@ def test_from_pairs_to_a_report_and_on_where_it_stopped(tmp_path, capsys):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert record["own"][0]["translation"] in done.stdout, done.stderr
     (tmp_path / "run" / "run.json").unlink()
+    monkeypatch.setitem(parity.TOLERANCES, ("tflite", "dynamic"), 1e-9)
     again = run(tmp_path, *options, "--resume")
     assert again["test"] == record["test"] and again["training"]["epochs_run"] == 24
+    # What falls short is left out and said; the run goes on.
+    assert [row["form"] for row in again["exports"]] == ["saved_model", "tflite"]
+    assert record["left_out"] == [] and "tflite_dynamic" in again["left_out"][0]
+    assert "Left out: The tflite_dynamic" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

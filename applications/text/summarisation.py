@@ -125,7 +125,8 @@ def judge(arguments, data, tokenizer, ids, folder):
     """Exports the model, summarises the test part with it, and judges every file.
 
     Returns:
-        `(summariser, summaries, exports, speed)`: a row for each exported file, and how fast it summarises.
+        `(summariser, summaries, exports, left_out, speed)`: a row for each exported file, why others were left out,
+            and how fast it summarises.
     """
     from kerazoo.evaluate.rouge import scores
     from kerazoo.generation.translator import Translator
@@ -143,7 +144,7 @@ def judge(arguments, data, tokenizer, ids, folder):
         return {"rouge_l": scores(texts, references)["rouge_l"]}
 
     exports = text_pairs.judge(report, model, data, ids, lengths=lengths, score=score)
-    return summariser, summaries, exports, speed
+    return summariser, summaries, exports, text_pairs.left_out(report), speed
 
 
 def baselines(data):
@@ -212,7 +213,7 @@ def _run(arguments, start):
     again = running.command(TASK, given, "--resume", f"--out={folder}")
     with running.resumable(again):
         journal, speed, seen = train(arguments, tokenizer, ids, folder)
-        summariser, summaries, exports, summarising = judge(arguments, data, tokenizer, ids, folder)
+        summariser, summaries, exports, left_out, summarising = judge(arguments, data, tokenizer, ids, folder)
     shown, looks = samples(arguments, data, summariser, summaries)
     record = running.record(
         TASK,
@@ -229,6 +230,7 @@ def _run(arguments, start):
         summarising=summarising,
         **shown,
         exports=exports,
+        left_out=left_out,
     )
     return running.finish(record, summary_report.page(record, looks), summary_report.summary(record), folder)
 

@@ -130,7 +130,8 @@ def judge(arguments, data, tokenizer, ids, folder):
     """Exports the model, translates the test part with it, and judges every file.
 
     Returns:
-        `(translator, translations, exports, speed)`: a row for each exported file, and how fast it translates.
+        `(translator, translations, exports, left_out, speed)`: a row for each exported file, why others were left out,
+            and how fast it translates.
     """
     from kerazoo.evaluate.translation import scores
     from kerazoo.generation.translator import Translator
@@ -146,7 +147,8 @@ def judge(arguments, data, tokenizer, ids, folder):
     def score(texts, references):
         return {"bleu": scores(texts, references)["bleu"]}
 
-    return translator, translations, text_pairs.judge(report, model, data, ids, lengths=lengths, score=score), speed
+    files = text_pairs.judge(report, model, data, ids, lengths=lengths, score=score)
+    return translator, translations, files, text_pairs.left_out(report), speed
 
 
 def baselines(data):
@@ -203,7 +205,7 @@ def _run(arguments, start):
     again = running.command(TASK, given, "--resume", f"--out={folder}")
     with running.resumable(again):
         journal, speed, seen = train(arguments, tokenizer, ids, folder)
-        translator, translations, exports, translating = judge(arguments, data, tokenizer, ids, folder)
+        translator, translations, exports, left_out, translating = judge(arguments, data, tokenizer, ids, folder)
     chosen, worst, own, shares = samples(arguments, data, translator, translations)
     record = running.record(
         TASK,
@@ -222,6 +224,7 @@ def _run(arguments, start):
         worst=worst,
         own=own,
         exports=exports,
+        left_out=left_out,
     )
     return running.finish(record, translation_report.page(record, shares), translation_report.summary(record), folder)
 

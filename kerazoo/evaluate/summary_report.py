@@ -80,6 +80,8 @@ def page(record, looks):
         "Exported files", f"{lead}SavedModel's `raw` takes texts; its score is of the whole test part."
     ):
         report.table(*_files(record))
+        for reason in record["left_out"]:
+            report.note(f"Left out: {reason}")
         folder = record["exports"][0]["folder"]
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{folder}", engine="saved_model")\n'
