@@ -21,7 +21,7 @@ def add_options(parser):
     """The options of a model that is trained here."""
     group = parser.add_argument_group("training, where --model is one for translation")
     group.add_argument("--data", metavar="PATH", help="your dialogues, .jsonl; default those of chatterbot-corpus")
-    group.add_argument("--history", type=int, default=1, help="turns before the last that a reply is made from")
+    group.add_argument("--history", type=int, default=0, help="turns before the last that a reply is made from")
     group.add_argument("--limit", type=int, help="pairs of each part at most, for a first look")
     running.add_model_option(group)
     group.add_argument("--vocabulary", type=int, help="pieces of words")

@@ -89,7 +89,14 @@ def test_replies_are_those_of_the_search_and_are_remembered():
 def test_a_model_learns_dialogues_and_talks(tmp_path, capsys):
     options = ["--model=seq2seq_luong", f"--data={written(tmp_path)}", "--vocabulary=60", "--length=24", "--epochs=20"]
     options += ["--option=units=48", "--option=embedding_size=24", "--option=dropout=0", "--learning-rate=0.01"]
-    options += [f"--out={tmp_path}/run", f"--export={tmp_path}/export", "--beams=2", "--average=0.9", "--batch-size=16"]
+    options += [
+        f"--out={tmp_path}/run",
+        f"--export={tmp_path}/export",
+        "--beams=2",
+        "--average=0.9",
+        "--batch-size=16",
+        "--history=1",
+    ]
     record = chatbot.main([*options, "--say=hello eve", "--say=bye you", "--json"])
     assert json.loads(capsys.readouterr().out) == record
     # The second answer is right only where the first turn was told again.
