@@ -1,8 +1,5 @@
 """How the chatbot trains a model from one sequence to another on dialogues, and talks with it."""
 
-import sys
-import time
-
 import numpy as np
 
 from kerazoo.applications import running, text_pairs
@@ -72,28 +69,16 @@ def train(arguments, tokenizer, ids, folder):
 
 
 def judge(arguments, data, tokenizer, ids, folder):
-    """Exports the model, lets it reply to the test part, and judges every file.
-
-    Returns:
-        `(translator, replies, exports, left_out, speed)`: a row for each exported file, why others were left out,
-            and how fast it replies.
-    """
+    """Exports the model and lets it reply to the test part: as `text_pairs.judge` has it."""
     from kerazoo.evaluate.translation import scores
-    from kerazoo.generation.translator import Translator
-
-    lengths = (arguments.length, arguments.length)
-    generate = {"beams": arguments.beams, "length_penalty": arguments.length_penalty, "tokens": arguments.length - 1}
-    model, report = text_pairs.export(arguments, data, tokenizer, ids, folder, lengths=lengths, generate=generate)
-    print(f"Replying to {len(data.test):,} test texts ...")
-    translator, start = Translator(model, tokenizer), time.perf_counter()
-    replies = translator(data.test.source, **generate, progress=sys.stdout.isatty())
-    speed = {"texts_per_second": len(data.test) / (time.perf_counter() - start)}
 
     def score(texts, references):
         return {"bleu": scores(texts, references)["bleu"]}
 
-    files = text_pairs.judge(report, model, data, ids, lengths=lengths, score=score)
-    return translator, replies, files, text_pairs.left_out(report), speed
+    lengths = (arguments.length, arguments.length)
+    generate = {"beams": arguments.beams, "length_penalty": arguments.length_penalty, "tokens": arguments.length - 1}
+    how = {"doing": "Replying to", "lengths": lengths, "generate": generate, "score": score}
+    return text_pairs.judge(arguments, data, tokenizer, ids, folder, **how)
 
 
 def baselines(data):
@@ -126,7 +111,7 @@ def run(arguments, given, start):
     again = running.command(TASK, given, "--resume", f"--out={folder}")
     with running.resumable(again):
         journal, speed, seen = train(arguments, tokenizer, ids, folder)
-        translator, replies, exports, left_out, replying = judge(arguments, data, tokenizer, ids, folder)
+        translator, replies, judged = judge(arguments, data, tokenizer, ids, folder)
     rows = [
         {"source": source, "translation": reply, "reference": reference}
         for source, reply, reference in zip(data.test.source, replies, data.test.target)
@@ -143,12 +128,10 @@ def run(arguments, given, start):
         test=scores(replies, data.test.target) | {"kinds": len(set(replies))},
         by_length=by_length(replies, data.test.target, data.test.source),
         baselines=baselines(data),
-        translating=replying,
         samples=[rows[place] for place in np.random.default_rng(arguments.seed).permutation(len(rows))[:16]],
         worst=[],
         own=[],
-        exports=exports,
-        left_out=left_out,
+        **judged,
     )
     running.finish(record, translation_report.page(record, ()), translation_report.summary(record), folder)
     talk = Replies(translator.model, tokenizer, lambda turns: told(turns, arguments.history))

@@ -1,6 +1,7 @@
 """What the applications share that train a model from one text to another: its options, its training, its export."""
 
 import sys
+import time
 
 import numpy as np
 
@@ -155,21 +156,37 @@ def train(arguments, names, tokenizer, ids, folder, learns, *, monitor="val_loss
     return journal, speed, mean * count
 
 
-def export(arguments, data, tokenizer, ids, folder, *, lengths, generate):
-    """Exports the trained model with its tokenizer.
+def judge(arguments, data, tokenizer, ids, folder, *, doing, lengths, generate, score):
+    """Exports the trained model, lets it answer the test part, and judges every file.
 
     Args:
         arguments, tokenizer, ids, folder: as in `train`.
         data: the `ParallelData`.
+        doing: what it does with a text, as a word to print: "Translating".
         lengths: tokens of source and target that TFLite takes.
         generate: settings of the search, which the SavedModel's `raw` keeps.
+        score: `(texts, references) -> {name: number}` of what `raw` says of the whole test part.
 
     Returns:
-        `(model, report)`; a file that does not answer as the model does is left out, with its reason in the report.
+        `(translator, answers, parts)`: a `Translator`, its answers to the test part, and of the record {"exports": a
+        row for each exported file, "left_out": why others are not there, "answering": how fast it answers}.
 
     Raises:
-        ExportError: the SavedModel is such a file.
+        ExportError: the SavedModel does not answer as the model does; other files are left out.
     """
+    from kerazoo.generation.translator import Translator
+
+    model, report = _exported(arguments, data, tokenizer, ids, folder, lengths=lengths, generate=generate)
+    print(f"{doing} {len(data.test):,} test texts ...")
+    translator, start = Translator(model, tokenizer), time.perf_counter()
+    answers = translator(data.test.source, **generate, progress=sys.stdout.isatty())
+    speed = {"texts_per_second": len(data.test) / (time.perf_counter() - start)}
+    exports = _judged(report, model, data, ids, lengths=lengths, score=score)
+    return translator, answers, {"exports": exports, "left_out": _left_out(report), "answering": speed}
+
+
+def _exported(arguments, data, tokenizer, ids, folder, *, lengths, generate):
+    """`(model, report)`; a file that does not answer as the model does is left out, with its reason in the report."""
     from kerazoo.data.pair_batches import pair_batches
     from kerazoo.exporters import ExportError
 
@@ -188,29 +205,20 @@ def export(arguments, data, tokenizer, ids, folder, *, lengths, generate):
         metadata={"output": "logits", "dataset": data.name, "generate": generate},
         on_error="record",  # Eight bits may be too few: then it is said, and the others stand.
     )
-    for reason in left_out(report):
+    for reason in _left_out(report):
         print(f"Left out: {reason}")
     if not any(file.engine == "saved_model" and not file.error for file in report.files):
-        raise ExportError(" ".join(left_out(report)))
+        raise ExportError(" ".join(_left_out(report)))
     return model, report
 
 
-def left_out(report):
+def _left_out(report):
     """Why files of an export were left out: a list of sentences."""
     return [" ".join(file.error.split())[:400] for file in report.files if file.error]
 
 
-def judge(report, model, data, ids, *, lengths, score):
-    """Loads every exported file and judges it on the test part.
-
-    Args:
-        report: of `export`, as `model`.
-        data, ids, lengths: as there.
-        score: `(texts, references) -> {name: number}` of what the SavedModel's `raw` says of the whole test part.
-
-    Returns:
-        A row for each file; those of other files have no score.
-    """
+def _judged(report, model, data, ids, *, lengths, score):
+    """A row for each file, loaded again and judged on the test part; only the one with `raw` has a score."""
     from kerazoo.data.pair_batches import pair_batches
     from kerazoo.evaluate.language import scores, surprises
     from kerazoo.evaluate.predict import compiled, difference

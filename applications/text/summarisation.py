@@ -10,8 +10,6 @@ summarised once, at the end, beside its first sentences and the summary of the m
 SavedModel takes texts and gives texts (`raw`). A run leaves `run.json` and `report.html` in its folder.
 """
 
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -122,29 +120,17 @@ def train(arguments, tokenizer, ids, folder):
 
 
 def judge(arguments, data, tokenizer, ids, folder):
-    """Exports the model, summarises the test part with it, and judges every file.
-
-    Returns:
-        `(summariser, summaries, exports, left_out, speed)`: a row for each exported file, why others were left out,
-            and how fast it summarises.
-    """
+    """Exports the model and summarises the test part with it: as `text_pairs.judge` has it."""
     from kerazoo.evaluate.rouge import scores
-    from kerazoo.generation.translator import Translator
-
-    lengths = (arguments.source_words, arguments.summary_words)
-    generate = {"tokens": arguments.summary_words - 1, "beams": arguments.beams}
-    generate |= {"length_penalty": arguments.length_penalty}
-    model, report = text_pairs.export(arguments, data, tokenizer, ids, folder, lengths=lengths, generate=generate)
-    print(f"Summarising {len(data.test):,} test texts ...")
-    summariser, start = Translator(model, tokenizer), time.perf_counter()
-    summaries = summariser(data.test.source, **generate, progress=sys.stdout.isatty())
-    speed = {"texts_per_second": len(data.test) / (time.perf_counter() - start)}
 
     def score(texts, references):
         return {"rouge_l": scores(texts, references)["rouge_l"]}
 
-    exports = text_pairs.judge(report, model, data, ids, lengths=lengths, score=score)
-    return summariser, summaries, exports, text_pairs.left_out(report), speed
+    lengths = (arguments.source_words, arguments.summary_words)
+    generate = {"tokens": arguments.summary_words - 1, "beams": arguments.beams}
+    generate |= {"length_penalty": arguments.length_penalty}
+    how = {"doing": "Summarising", "lengths": lengths, "generate": generate, "score": score}
+    return text_pairs.judge(arguments, data, tokenizer, ids, folder, **how)
 
 
 def baselines(data):
@@ -213,7 +199,7 @@ def _run(arguments, start):
     again = running.command(TASK, given, "--resume", f"--out={folder}")
     with running.resumable(again):
         journal, speed, seen = train(arguments, tokenizer, ids, folder)
-        summariser, summaries, exports, left_out, summarising = judge(arguments, data, tokenizer, ids, folder)
+        summariser, summaries, judged = judge(arguments, data, tokenizer, ids, folder)
     shown, looks = samples(arguments, data, summariser, summaries)
     record = running.record(
         TASK,
@@ -227,10 +213,8 @@ def _run(arguments, start):
         test=scores(summaries, data.test.target) | {"novel": novel(summaries, data.test.source)},
         reference={"novel": novel(data.test.target, data.test.source)},
         baselines=baselines(data),
-        summarising=summarising,
         **shown,
-        exports=exports,
-        left_out=left_out,
+        **judged,
     )
     return running.finish(record, summary_report.page(record, looks), summary_report.summary(record), folder)
 

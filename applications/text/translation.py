@@ -11,8 +11,6 @@ once, at the end, beside translating each word by itself. The exported SavedMode
 every file takes ids of pieces, which its tokenizer.json makes. A run leaves `run.json` and `report.html` in its folder.
 """
 
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -127,28 +125,16 @@ def train(arguments, tokenizer, ids, folder):
 
 
 def judge(arguments, data, tokenizer, ids, folder):
-    """Exports the model, translates the test part with it, and judges every file.
-
-    Returns:
-        `(translator, translations, exports, left_out, speed)`: a row for each exported file, why others were left out,
-            and how fast it translates.
-    """
+    """Exports the model and translates the test part with it: as `text_pairs.judge` has it."""
     from kerazoo.evaluate.translation import scores
-    from kerazoo.generation.translator import Translator
-
-    lengths = (arguments.length, arguments.length)
-    generate = {"beams": arguments.beams, "length_penalty": arguments.length_penalty}
-    model, report = text_pairs.export(arguments, data, tokenizer, ids, folder, lengths=lengths, generate=generate)
-    print(f"Translating {len(data.test):,} test texts ...")
-    translator, start = Translator(model, tokenizer), time.perf_counter()
-    translations = translator(data.test.source, **generate, progress=sys.stdout.isatty())
-    speed = {"texts_per_second": len(data.test) / (time.perf_counter() - start)}
 
     def score(texts, references):
         return {"bleu": scores(texts, references)["bleu"]}
 
-    files = text_pairs.judge(report, model, data, ids, lengths=lengths, score=score)
-    return translator, translations, files, text_pairs.left_out(report), speed
+    lengths = (arguments.length, arguments.length)
+    generate = {"beams": arguments.beams, "length_penalty": arguments.length_penalty}
+    how = {"doing": "Translating", "lengths": lengths, "generate": generate, "score": score}
+    return text_pairs.judge(arguments, data, tokenizer, ids, folder, **how)
 
 
 def baselines(data):
@@ -205,7 +191,7 @@ def _run(arguments, start):
     again = running.command(TASK, given, "--resume", f"--out={folder}")
     with running.resumable(again):
         journal, speed, seen = train(arguments, tokenizer, ids, folder)
-        translator, translations, exports, left_out, translating = judge(arguments, data, tokenizer, ids, folder)
+        translator, translations, judged = judge(arguments, data, tokenizer, ids, folder)
     chosen, worst, own, shares = samples(arguments, data, translator, translations)
     record = running.record(
         TASK,
@@ -219,12 +205,10 @@ def _run(arguments, start):
         test=scores(translations, data.test.target),
         by_length=by_length(translations, data.test.target, data.test.source),
         baselines=baselines(data),
-        translating=translating,
         samples=chosen,
         worst=worst,
         own=own,
-        exports=exports,
-        left_out=left_out,
+        **judged,
     )
     return running.finish(record, translation_report.page(record, shares), translation_report.summary(record), folder)
 

@@ -17,7 +17,7 @@ def summary(record):
     lines += text.columns(*_files(record))
     lines += ["", text.speed(record["training"], "tokens")]
     lines += [
-        f"It summarises {record['summarising']['texts_per_second']:,.1f} texts/s, {record['settings']['beams']} beams "
+        f"It summarises {record['answering']['texts_per_second']:,.1f} texts/s, {record['settings']['beams']} beams "
         f"each. The whole run took {record['minutes']:.1f} minutes."
     ]
     return "\n".join(lines)
@@ -109,7 +109,7 @@ def _cards(record):
         (f"{test['rouge_1']:.1f}", "ROUGE-1", f"ROUGE-2 {test['rouge_2']:.1f}"),
         (f"{best['rouge_l']:.1f}", "best baseline", best["name"]),
         (f"{test['novel']:.0%}", "new words", f"not in the text; {record['reference']['novel']:.0%} in the references"),
-        (f"{record['summarising']['texts_per_second']:,.1f}", "texts a second", "summarised"),
+        (f"{record['answering']['texts_per_second']:,.1f}", "texts a second", "summarised"),
     ]
 
 

@@ -16,7 +16,7 @@ def summary(record):
         lines += [f"  {sample['source']}", f"    {sample['translation']}"]
     lines += ["", f"Exported to {record['exports'][0]['folder']}, measured again on {_judged(record)}:"]
     lines += text.columns(*_files(record))
-    speed = record["translating"]
+    speed = record["answering"]
     lines += ["", text.speed(record["training"], "tokens")]
     lines += [
         f"It {WORDS[record['task']][1]} {speed['texts_per_second']:,.1f} texts/s, {record['settings']['beams']} beams "
@@ -98,7 +98,7 @@ def _cards(record):
         (f"{best['bleu']:.1f}", "best baseline", best["name"]),
     ]
     cards += [(f"{row['score']:.1f}", "published", row["of"]) for row in record["dataset"]["published"][:1]]
-    return [*cards, (f"{record['translating']['texts_per_second']:,.1f}", "texts a second", "answered")]
+    return [*cards, (f"{record['answering']['texts_per_second']:,.1f}", "texts a second", "answered")]
 
 
 def _scores(record):
