@@ -67,7 +67,8 @@ def test_published_parameter_count_was_met(name):
         pytest.skip("its record is out of date: it is verified in full in this run")
     facts = catalog.info(name)
     outcome = facts["measured"]["promises"]["parameters"]
-    if facts["params"] is None:
+    # A model too large to be built says so; its count is derived in a test of its own.
+    if facts["params"] is None or "parameters" in catalog.entry(name).unsupported:
         assert outcome["status"] == "n/a"
     else:
         assert (outcome["status"], outcome.get("value")) == ("pass", facts["params"])

@@ -1,8 +1,8 @@
 """Workers of one training: which is the chief, and how the others get what it has."""
 
 import io
-import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +47,8 @@ def own_folder(folder):
         return folder
     own = tempfile.TemporaryDirectory(prefix="kerazoo-worker-", ignore_cleanup_errors=True)
     _own_folders.append(own)
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(own.name, filter="data")
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        archive.extractall(own.name)  # No member leaves the folder.
     return Path(own.name)
 
 
@@ -79,10 +79,10 @@ def _sum_over_workers(array):
 
 
 def _pack(folder):
-    """The files below a folder as the bytes of a tar archive; a folder that is not there has none."""
+    """The files below a folder as the bytes of a zip archive; a folder that is not there has none."""
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
+    with zipfile.ZipFile(packed, "w", strict_timestamps=False) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                archive.add(path, path.relative_to(folder))
+                archive.write(path, path.relative_to(folder))
     return packed.getvalue()
