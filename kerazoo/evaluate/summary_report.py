@@ -143,15 +143,4 @@ def _judged(record):
 
 
 def _files(record):
-    rows = [
-        (
-            text.FORMS.get(row["form"], row["form"]),
-            "n/a" if row["rouge_l"] is None else f"{row['rouge_l']:.1f}",
-            f"{row['nats']:.4f}",
-            f"{row['difference']:.1e}",
-            text.size(row["bytes"]),
-            "n/a" if row["latency_ms"] is None else f"{row['latency_ms']:.2f} ms",
-        )
-        for row in record["exports"]
-    ]
-    return ("file", "ROUGE-L of `raw`", "nats by a word", "largest difference", "size", "one pass"), rows
+    return text.exported(record["exports"], "rouge_l", "ROUGE-L", "word")

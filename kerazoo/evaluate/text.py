@@ -47,3 +47,26 @@ def speed(training, unit):
     else:
         verdict = "The run is bound by its input pipeline"
     return f"{verdict}: it alone gives {fed:,.0f} {unit}/s, training takes {trained:,.0f}."
+
+
+def exported(rows, score, name, unit):
+    """`(head, rows)` of the exported files of a model from one text to another, for `columns` or a report's table.
+
+    Args:
+        rows: as in the record.
+        score: the key of what the SavedModel's `raw` reached; others have None.
+        name: of that score.
+        unit: what a text is made of, in the singular.
+    """
+    head = ("file", f"{name} of `raw`", f"nats by a {unit}", "largest difference", "size", "one pass")
+    return head, [
+        (
+            FORMS.get(row["form"], row["form"]),
+            "n/a" if row[score] is None else f"{row[score]:.1f}",
+            f"{row['nats']:.4f}",
+            f"{row['difference']:.1e}",
+            size(row["bytes"]),
+            "n/a" if row["latency_ms"] is None else f"{row['latency_ms']:.2f} ms",
+        )
+        for row in rows
+    ]

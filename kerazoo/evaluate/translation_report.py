@@ -130,15 +130,4 @@ def _judged(record):
 
 
 def _files(record):
-    rows = [
-        (
-            text.FORMS.get(row["form"], row["form"]),
-            "n/a" if row["bleu"] is None else f"{row['bleu']:.1f}",
-            f"{row['nats']:.4f}",
-            f"{row['difference']:.1e}",
-            text.size(row["bytes"]),
-            "n/a" if row["latency_ms"] is None else f"{row['latency_ms']:.2f} ms",
-        )
-        for row in record["exports"]
-    ]
-    return ("file", "BLEU of `raw`", "nats by a token", "largest difference", "size", "one pass"), rows
+    return text.exported(record["exports"], "bleu", "BLEU", "token")
