@@ -14,7 +14,6 @@ import sys
 import time
 from importlib.util import find_spec
 
-WAYS = {"kerazoo": "kerazoo", "keras_hub": "keras_hub", "transformers": "transformers"}
 VOCABULARY, CONTEXT, DEPTH, HEADS, WIDTH = 65, 256, 6, 6, 384
 TOKENS, PROMPT = 200, 8
 
@@ -116,31 +115,46 @@ def transformers_rates(batch, steps):
     return trained, rate(write, TOKENS)
 
 
-def main():
-    """Measures every way in turn and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+def turns(script, options, rates, columns):
+    """Measures every way in turn, each in a process of its own, and prints a table of the best of each.
+
+    Args:
+        script: the file to run, `__file__` of the caller.
+        options: {"--batch": 4, ...}, which the command line may change.
+        rates: {way: (package, function of the options that gives a number for each column)}.
+        columns: what the numbers are.
+    """
+    parser = argparse.ArgumentParser(
+        description=sys.modules["__main__"].__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, value in options.items():
+        parser.add_argument(name, type=int, default=value)
+    parser.add_argument("--rounds", type=int, default=2, help="turns that every way gets; its fastest counts")
+    parser.add_argument("--way", choices=rates, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    chosen = [getattr(arguments, name.strip("-")) for name in options]
     if arguments.way:
-        rates = {"kerazoo": kerazoo_rates, "keras_hub": keras_hub_rates, "transformers": transformers_rates}
-        print(json.dumps(rates[arguments.way](arguments.batch, arguments.steps)))
+        print(json.dumps(rates[arguments.way][1](*chosen)))
         return
-    ways = [way for way, package in WAYS.items() if find_spec(package)]
-    best = dict.fromkeys(ways, (0.0, 0.0))
+    ways = [way for way, (package, _) in rates.items() if find_spec(package)]
+    best = {way: [0.0] * len(columns) for way in ways}
     for _ in range(arguments.rounds):
         for way in ways:
-            options = [f"--batch={arguments.batch}", f"--steps={arguments.steps}", f"--way={way}"]
-            ran = subprocess.run([sys.executable, __file__, *options], capture_output=True, text=True)
+            given = [f"{name}={value}" for name, value in zip(options, chosen)]
+            ran = subprocess.run([sys.executable, script, *given, f"--way={way}"], capture_output=True, text=True)
             if ran.returncode:
                 raise SystemExit(f"{way}: {ran.stderr[-2000:]}")
-            best[way] = tuple(map(max, best[way], json.loads(ran.stdout.splitlines()[-1])))
-    print("| | training, tokens/s | writing one text, tokens/s |\n|---|---:|---:|")
-    for way, (trained, written) in best.items():
-        print(f"| {way} | {trained:,.0f} | {written:,.0f} |")
+            best[way] = list(map(max, best[way], json.loads(ran.stdout.splitlines()[-1])))
+    print("| | " + " | ".join(columns) + " |\n|---|" + "---:|" * len(columns))
+    for way, found in best.items():
+        print(f"| {way} | " + " | ".join(f"{value:,.0f}" for value in found) + " |")
 
 
 if __name__ == "__main__":
-    main()
+    found = {"kerazoo": kerazoo_rates, "keras_hub": keras_hub_rates, "transformers": transformers_rates}
+    turns(
+        __file__,
+        {"--batch": 4, "--steps": 6},
+        {package: (package, function) for package, function in found.items()},
+        ("training, tokens/s", "writing one text, tokens/s"),
+    )

@@ -1,8 +1,9 @@
 """Models that answer with what is asked for instead of what is trained: `with_boxes`, `with_tags`, `with_answers`."""
 
 import keras
+from keras import ops
 
-from kerazoo.layers.best_span import BestSpan
+from kerazoo.layers.best_span import NOWHERE, BestSpan
 from kerazoo.layers.best_tags import BestTags
 from kerazoo.layers.crf_potentials import CRFPotentials
 from kerazoo.layers.decoded_boxes import DecodedBoxes
@@ -60,16 +61,20 @@ def with_boxes(
     return keras.Model(inputs, found, name=model.name)
 
 
-def with_tags(model):
+def with_tags(model, tags=None):
     """A `keras.Model` from words to the best sequence of tags, with the tagger's own weights: what is served.
 
     Args:
-        model: a tagger of `kerazoo.build` that ends in a conditional random field.
+        model: a tagger of `kerazoo.build`: one that ends in a conditional random field, or an encoder that tags
+            pieces of words.
+        tags: of such an encoder, the names of its tags in their order: no answer has what cannot be, as an `I-PER`
+            after neither `B-PER` nor `I-PER`.
 
-    Shapes: the model's inputs -> {"tags": (B, T) int32, places in the model's `tags`, -1 after a text's end}.
+    Shapes: the model's inputs -> {"tags": (B, T) int32, places in the tags, -1 after a text's end}. For an encoder the
+        inputs are {"tokens": (B, P), "first": (B, T)} as `TaggerPieces` gives them.
 
     Raises:
-        ValueError: a model without a `CRFPotentials` as its last layer.
+        ValueError: a model that is no tagger, or an encoder without as many `tags`.
 
     Example:
 
@@ -78,14 +83,40 @@ def with_tags(model):
     >>> {name: tensor.shape for name, tensor in with_tags(kerazoo.build("bilstm_crf")).output.items()}
     {'tags': (None, None)}
     """
+    if tags is not None:
+        return _with_tags_of_pieces(model, tags)
     last = model.layers[-1] if getattr(model, "layers", None) else None
     if not isinstance(last, CRFPotentials):
         raise ValueError(
-            "`model` must end in a conditional random field; `kerazoo.list_models(task='token_classification')` has "
-            f"such models. Received: {type(model).__name__} {getattr(model, 'name', model)!r}."
+            "`model` must end in a conditional random field, or `tags` name those of an encoder; "
+            "`kerazoo.list_models(task='token_classification')` has such models. "
+            f"Received: {type(model).__name__} {getattr(model, 'name', model)!r}."
         )
     _, there = last.input
     return keras.Model(model.input, {"tags": BestTags(name="tags")(model.output, there)}, name=model.name)
+
+
+def _with_tags_of_pieces(model, tags):
+    """Each word's tag is that of its first piece, by the path with the largest sum of logits."""
+    _one_input(model, "(B, T) pieces", len(tags))
+    first = keras.Input((None,), name="first", dtype="int32")
+    there = ops.greater(first, 0)
+    scores = ops.take_along_axis(model.output, first[..., None], axis=1)
+    potentials = CRFPotentials(tags, dtype="float32", name="potentials")(scores, there)
+    found = BestTags(dtype="float32", name="tags")(potentials, there)
+    return keras.Model({"tokens": model.inputs[0], "first": first}, {"tags": found}, name=model.name)
+
+
+def _one_input(model, what, outputs):
+    """Refuses a model that does not give each token of one text so many logits.
+
+    Raises:
+        ValueError: as said.
+    """
+    inputs, given = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
+    if len(inputs) != 1 or len(given) != 1 or len(given[0].shape) != 3 or given[0].shape[-1] != outputs:
+        shapes = [tuple(tensor.shape) for tensor in (*inputs, *given)]
+        raise ValueError(f"`model` must give {outputs} logits for each of {what}. Received: {model!r}, {shapes}.")
 
 
 def with_answers(model, *, longest=15, threshold=None):
@@ -96,7 +127,9 @@ def with_answers(model, *, longest=15, threshold=None):
         longest: tokens of an answer at most.
         threshold: as `BestSpan` takes it; None answers always.
 
-    Shapes: the model's inputs -> what `BestSpan` gives: {"span": (B, 2) int32, "score": (B,), "absence": (B,)}.
+    Shapes: the model's inputs -> what `BestSpan` gives: {"span": (B, 2) int32, "score": (B,), "absence": (B,)}. For an
+        encoder the inputs are {"tokens": (B, T), "word": (B, T)} as `ReaderPieces` gives them, and a span's places are
+        those of words, from 1.
 
     Raises:
         ValueError: a model whose answers are not the logits of an answer's first and last token.
@@ -115,5 +148,14 @@ def with_answers(model, *, longest=15, threshold=None):
             "`kerazoo.list_models(task='question_answering')` has such models. "
             f"Received: {type(model).__name__} {getattr(model, 'name', model)!r}."
         )
-    spans = BestSpan(longest, threshold, dtype="float32", name="best_span")(model.output)
-    return keras.Model(model.input, spans, name=model.name)
+    best = BestSpan(longest, threshold, dtype="float32", name="best_span")
+    if len(model.inputs) > 1:
+        return keras.Model(model.input, best(model.output), name=model.name)
+    word = keras.Input(model.inputs[0].shape[1:], name="word", dtype="int32")
+    # Beside the passage's pieces the first token, which stands for no answer.
+    allowed = ops.logical_or(ops.greater(word, 0), ops.equal(ops.arange(ops.shape(word)[1]), 0))
+    found = best(ops.where(allowed[..., None], model.output, NOWHERE))
+    places = ops.arange(ops.shape(word)[1], dtype="int32")
+    chosen = ops.equal(places, found["span"][..., None])  # (B, 2, T)
+    found |= {"span": ops.sum(ops.where(chosen, word[:, None, :], 0), axis=-1)}
+    return keras.Model({"tokens": model.inputs[0], "word": word}, found, name=model.name)

@@ -248,7 +248,7 @@ def test_from_documents_to_an_index_that_is_searched_again(small, tmp_path, caps
         (["--hits=0"], ValueError, "`--hits` must be at least 1"),
         (["--index=nowhere"], FileNotFoundError, "must be the folder of a finished run. Received: nowhere"),
         (["--data=nowhere.csv"], FileNotFoundError, "existing file"),
-        (["--vocabulary=nowhere.txt"], FileNotFoundError, "must come from `--vocabulary vocab.txt`"),
+        (["--vocabulary=nowhere.txt"], FileNotFoundError, "`--vocabulary` must be a vocab.txt"),
     ],
 )
 def test_what_cannot_be_is_said_at_once(options, error, message, tmp_path, monkeypatch):

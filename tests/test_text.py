@@ -128,7 +128,9 @@ def test_bigrams_are_of_neighbours_and_spread_over_the_buckets():
 def test_words_are_words_and_every_other_sign_is_one():
     tokenizer = WordTokenizer(["nice"])
     text = "It's NICE—really\u00a0nice!! 😀👍 3.5 #fun naïve\u200bété"
-    assert tokenizer.words([text, "", " \t\n"]) == [
+    found = tokenizer.words([text, "", " \t\n"])
+    assert [place for _, place in found[0]] == [[place] for place in range(16)]
+    assert [[word for word, _ in row] for row in found] == [
         ["it's", "nice", "—", "really", "nice", "!", "!", "😀", "👍", "3", ".", "5", "#", "fun", "naïve", "été"],
         [],
         [],
@@ -227,12 +229,13 @@ def test_influence_is_what_a_linear_classifier_weighs():
     weights = np.random.default_rng(0).normal(size=(20, 3))
     weights[:2] = 0  # Of padding and of the unknown.
     ids = np.array([[5, 6, 0, 0], [7, 8, 9, 10]])
-    logits, effects = influence(lambda rows: weights[rows].sum(axis=1), ids, 1, size=3)
+    places = [[[0], [1]], [[0], [1, 2], [3]]]  # The second text's second word is in two pieces.
+    logits, effects = influence(lambda rows: weights[rows].sum(axis=1), ids, 1, places, size=3)
     for row, words in enumerate(ids):
         best = logits[row].argmax()
         others = [index for index in range(3) if index != best]
         wanted = weights[words, best] - weights[words][:, others].mean(axis=1)
-        np.testing.assert_allclose(effects[row], np.where(words > 0, wanted, 0))
+        np.testing.assert_allclose(effects[row], [wanted[at].sum() for at in places[row]])
 
 
 # The endpoint that takes texts.

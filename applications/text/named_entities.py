@@ -2,6 +2,7 @@
 
     kerazoo run named_entities                                   # Spanish news, BiLSTM and CRF
     kerazoo run named_entities --dataset wnut17                  # emerging entities in posts
+    kerazoo run named_entities --dataset wnut17 --model minilm_l6_tagger --weights all_v2    # an encoder, fine-tuned
     kerazoo run named_entities --data genes                      # genes/train.conll, or one file
     kerazoo run named_entities --predict news.txt --from saved_models/named_entities/bilstm_crf
 
@@ -16,13 +17,14 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import running, tagged_files
+from kerazoo.applications import encoders, running, tagged_files, taggers
+from kerazoo.applications.taggers import tag
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "named_entities", "token_classification"
-RECIPE = {"epochs": 20, "batch_size": 32, "patience": 5}
-SETTINGS = "dataset data limit model option vocabulary length unknown epochs batch_size learning_rate precision seed"
-BATCH = 64  # Texts that are tagged at a time.
+RECIPE = {"epochs": 20, "batch_size": 32, "patience": 5, "unknown": 0.5}
+SETTINGS = "dataset data limit model weights option vocabulary length unknown epochs batch_size learning_rate precision"
+SETTINGS += " seed"
 
 
 def parse_args(argv):
@@ -36,11 +38,10 @@ def parse_args(argv):
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="bilstm_crf", help=f"one of `kerazoo list --task {KIND}`")
     running.add_model_option(training)
+    encoders.add_option(training)
     training.add_argument("--vocabulary", type=int, default=50_000, help="words that are known at most")
-    training.add_argument("--length", type=int, default=100, help="words of a text that exported TFLite takes")
-    training.add_argument(
-        "--unknown", type=float, default=0.5, help="chance with which a word that occurs once is told as unknown"
-    )
+    training.add_argument("--length", type=int, default=100, help="words or pieces that exported TFLite takes")
+    training.add_argument("--unknown", type=float, help="chance with which a word that occurs once is told as unknown")
     running.add_training(
         training,
         precision="float32",
@@ -61,7 +62,9 @@ def settle(arguments):
     facts = kerazoo.info(arguments.model)
     if facts["task"] != KIND:
         raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
-    running.fill_in(arguments, RECIPE | {"learning_rate": facts["arguments"]["learning_rate"]})
+    arguments.encoder = encoders.settle(arguments, facts)
+    words = RECIPE | {"learning_rate": facts["arguments"]["learning_rate"]}
+    running.fill_in(arguments, encoders.RECIPE if arguments.encoder else words)
     running.check_positive(arguments, "epochs", "batch_size", "limit", "patience", "vocabulary", "length")
     if not 0 <= arguments.unknown < 1:
         raise ValueError(f"`--unknown` must be at least 0 and below 1. Received: {arguments.unknown}.")
@@ -71,13 +74,10 @@ def settle(arguments):
 
 
 def load(arguments):
-    """`(data, tokenizer, ids)`: ids are {part: (tokens, characters, tags)}, ragged."""
-    import tensorflow as tf
-
+    """The `TaggedData`."""
     from kerazoo.data.conll_files import from_files
     from kerazoo.data.named_tags import load_tagged
     from kerazoo.data.splits import limited
-    from kerazoo.layers.tagger_tokenizer import TaggerTokenizer
 
     data = from_files(arguments.data, seed=arguments.seed) if arguments.data else load_tagged(arguments.dataset)
     if arguments.limit:
@@ -88,29 +88,15 @@ def load(arguments):
         f"texts; entities: {', '.join(kinds)}."
     )
     print("".join(f"  {note}\n" for note in data.notes), end="")
-    tokenizer = TaggerTokenizer.learn(data.train.words, size=arguments.vocabulary)
-    place = {tag: index for index, tag in enumerate(data.tags)}
-    ids = {}
-    for part in ("train", "validation", "test"):
-        texts = getattr(data, part)
-        tags = tf.ragged.constant([[place[tag] for tag in tags] for tags in texts.tags], dtype=tf.int32)
-        ids[part] = (*tokenizer.ragged(tf.ragged.constant(texts.words, dtype=tf.string)), tags)
-    print(f"{tokenizer.size:,} words and {tokenizer.characters:,} characters are known.")
-    return data, tokenizer, ids
+    return data
 
 
-def build(arguments, data, tokenizer, **options):
+def build(arguments, tagging, **options):
     """The compiled model for the data's tags and words."""
-    sizes = {
-        "vocabulary_size": tokenizer.size,
-        "characters": tokenizer.characters,
-        "word_length": tokenizer.word_length,
-        "tags": data.tags,
-    }
-    return kerazoo.build(arguments.model, **(sizes | arguments.option | options))
+    return kerazoo.build(arguments.model, **(tagging.sizes | arguments.option | options))
 
 
-def train(arguments, data, tokenizer, ids, folder):
+def train(arguments, data, tagging, folder):
     """Trains the network, saving every epoch.
 
     Returns:
@@ -119,19 +105,21 @@ def train(arguments, data, tokenizer, ids, folder):
     import keras
 
     from kerazoo.data.pipeline import throughput
-    from kerazoo.data.tagged_batches import tagged_batches
     from kerazoo.evaluate.entities import scores
+    from kerazoo.evaluate.predict import compiled
     from kerazoo.training.callbacks import Journal
+
+    lengths = [len(words) for words in data.validation.words]
 
     class EntityScore(keras.callbacks.Callback):
         """Adds the F1 of the validation part's entities to what an epoch tells."""
 
         def set_model(self, model):
             super().set_model(model)
-            self.run = tagger(model)
+            self.run = compiled(tagging.served(model))
 
         def on_epoch_end(self, epoch, logs=None):
-            answers = tag(self.run, data, ids["validation"])
+            answers = tag(self.run, tagging, "validation", lengths)
             logs["val_f1"] = scores(answers, data.validation.tags)["f1"]
             print(f"Epoch {epoch + 1}: F1 of the validation part's entities {logs['val_f1']:.1%}")
 
@@ -145,26 +133,28 @@ def train(arguments, data, tokenizer, ids, folder):
         spacing=10.0,
     )
     steps = arguments.epochs * -(-len(data.train) // arguments.batch_size)
+    begun = {"learning_rate": keras.optimizers.schedules.CosineDecay(arguments.learning_rate, steps, alpha=0.1)}
+    if arguments.encoder:
+        begun = {"learning_rate": encoders.schedule(arguments.learning_rate, steps), "weights": arguments.weights}
     model = build(
         arguments,
-        data,
-        tokenizer,
-        learning_rate=keras.optimizers.schedules.CosineDecay(arguments.learning_rate, steps, alpha=0.1),
+        tagging,
         precision=arguments.precision,
         jit_compile=running.JIT_COMPILE[arguments.jit_compile],
         seed=arguments.seed,
+        **begun,
     )
     first = journal.restore(model)
 
     def batches(seed):
-        options = {"training": True, "unknown": arguments.unknown, "seed": seed}
-        return tagged_batches(*ids["train"], batch_size=arguments.batch_size, **options)
+        return tagging.training(arguments.batch_size, seed)
 
-    speed = throughput(batches(arguments.seed), seconds=0.5) * float(np.mean(ids["train"][0].row_lengths()))
+    words = sum(map(len, data.train.words)) / len(data.train)
+    speed = throughput(batches(arguments.seed), seconds=0.5) * words
     if first < arguments.epochs:
         model.fit(
             batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
-            validation_data=tagged_batches(*ids["validation"], batch_size=BATCH),
+            validation_data=tagging.validation(),
             epochs=arguments.epochs,
             initial_epoch=first,
             callbacks=[EntityScore(), journal],
@@ -174,51 +164,27 @@ def train(arguments, data, tokenizer, ids, folder):
     return journal, speed
 
 
-def tagger(model):
-    """The model's best tags as one compiled function."""
-    from kerazoo.decoding import with_tags
-    from kerazoo.evaluate.predict import compiled
-
-    return compiled(with_tags(model))
-
-
-def tag(run, data, ids, length=None):
-    """A list of tags for each text; `length` cuts the texts, whose rest is "O"."""
-    from kerazoo.data.tagged_batches import tagged_batches
-
-    tokens = ids[0]
-    answers = []
-    for inputs, _ in tagged_batches(*ids, batch_size=BATCH, length=length).as_numpy_iterator():
-        found = run(inputs)
-        answers += list(found["tags"] if isinstance(found, dict) else found)
-    lengths = np.asarray(tokens.row_lengths())
-    padded = [[*row[:count].tolist(), *[0] * max(0, count - len(row))] for row, count in zip(answers, lengths)]
-    return [[data.tags[place] for place in row] for row in padded]
-
-
-def judge(arguments, data, tokenizer, ids, folder):
+def judge(arguments, data, tagging, folder):
     """Exports the model, tags the test part with it, and judges every file.
 
     Returns:
         `(answers, exports)`: tags of each test text, and a row for each exported file.
     """
-    from kerazoo.data.tagged_batches import tagged_batches
-    from kerazoo.decoding import with_tags
     from kerazoo.evaluate.entities import scores
+    from kerazoo.evaluate.predict import compiled
 
-    model = build(
-        arguments, data, tokenizer, weights=folder / "best.weights.h5", precision="float32", jit_compile=False
-    )
-    answers = tag(tagger(model), data, ids["test"])
-    shown, _ = next(tagged_batches(*ids["validation"], batch_size=8, length=arguments.length).as_numpy_iterator())
+    model = build(arguments, tagging, weights=folder / "best.weights.h5", precision="float32", jit_compile=False)
+    served, lengths = tagging.served(model), [len(words) for words in data.test.words]
+    answers = tag(compiled(served), tagging, "test", lengths)
+    shown = next(tagging.asked("validation", arguments.length).unbatch().batch(8).as_numpy_iterator())
     print("Exporting ...")
     report = kerazoo.export(
-        with_tags(model),
+        served,
         arguments.export,
         formats=("saved_model", "tflite"),
         representative_data=shown,
         signature="raw",
-        tokenizer=tokenizer,
+        tokenizer=tagging.tokenizer,
         metadata={"labels": list(data.tags), "dataset": data.name},
     )
     print("Judging the exported files ...")
@@ -226,7 +192,7 @@ def judge(arguments, data, tokenizer, ids, folder):
     for file in report.files:
         engine = kerazoo.load(report.path, engine=file.engine)
         length = None if file.engine == "saved_model" else arguments.length
-        found = tag(engine, data, ids["test"], length)
+        found = tag(engine, tagging, "test", lengths, length)
         pairs = [(one, other) for mine, own in zip(found, answers) for one, other in zip(mine, own)]
         exports.append(
             {
@@ -274,12 +240,13 @@ def _run(arguments, start):
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
-    data, tokenizer, ids = load(arguments)
+    data = load(arguments)
+    tagging = taggers.tagging(arguments, data)
     folder = running.new_folder(TASK, f"{data.name}-{arguments.model}", arguments)
     again = running.command(TASK, given, "--resume", f"--out={folder}")
     with running.resumable(again):
-        journal, speed = train(arguments, data, tokenizer, ids, folder)
-        answers, exports = judge(arguments, data, tokenizer, ids, folder)
+        journal, speed = train(arguments, data, tagging, folder)
+        answers, exports = judge(arguments, data, tagging, folder)
     drawn, worst = samples(arguments, data, answers)
     record = running.record(
         TASK,
@@ -287,9 +254,9 @@ def _run(arguments, start):
         running.settings(arguments, SETTINGS),
         start,
         dataset=data.record() | {"limited": arguments.limit},
-        model={"name": arguments.model},
-        tokenizer={"words": tokenizer.size, "characters": tokenizer.characters},
-        training=journal.record("words", seen=int(ids["train"][0].flat_values.shape[0]), fed=speed),
+        model={"name": arguments.model, "weights": arguments.weights},
+        tokenizer=tagging.counts,
+        training=journal.record("words", seen=sum(map(len, data.train.words)), fed=speed),
         test=scores(answers, data.test.tags, data.test.words),
         baselines=tag_baselines(data),
         samples=drawn,

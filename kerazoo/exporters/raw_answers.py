@@ -4,12 +4,13 @@ import tensorflow as tf
 
 from kerazoo.exporters.raw import Raw
 
-INPUTS = {"question", "question_characters", "passage", "passage_characters"}
+WORDS = {"question", "question_characters", "passage", "passage_characters"}
+PIECES = {"tokens", "word"}
 
 
 def reads(interface, tokenizer):
     """Whether a model and its tokenizer find answers to questions in passages."""
-    return hasattr(tokenizer, "places") and set(interface.inputs) == INPUTS
+    return hasattr(tokenizer, "places") and set(interface.inputs) in (WORDS, PIECES)
 
 
 def endpoint(interface, tokenizer):
@@ -28,20 +29,22 @@ def endpoint(interface, tokenizer):
         raise ValueError(
             "A reader is exported from texts as `kerazoo.decoding.with_answers` gives it. Received: logits."
         )
-    for name, length in (("passage", tokenizer.length), ("question", tokenizer.question_length)):
+    pieces = set(interface.inputs) == PIECES
+    lengths = {"tokens": None} if pieces else {"passage": tokenizer.length, "question": tokenizer.question_length}
+    for name, length in lengths.items():
         wanted = interface.inputs[name].shape[1]
         if wanted is not None and wanted != length:
-            raise ValueError(f"The tokenizer's length of a {name} must be the model's, {wanted}. Received: {length!r}.")
+            raise ValueError(f"The tokenizer's length of `{name}` must be the model's, {wanted}. Received: {length!r}.")
 
     def raw(questions, passages):
         passages = tf.strings.unicode_transcode(passages, "UTF-8", "UTF-8", errors="replace")
         ids = tokenizer(questions, passages)
-        # A question without a word is asked as one of padding: there is no sequence without a place.
-        lacking = tf.maximum(1 - tf.shape(ids["question"])[1], 0)
-        ids |= {
-            name: tf.pad(ids[name], [[0, 0], [0, lacking], *[[0, 0]] * (len(ids[name].shape) - 2)])
-            for name in ("question", "question_characters")
-        }
+        if not pieces:  # A question without a word is asked as one of padding: there is no sequence without a place.
+            lacking = tf.maximum(1 - tf.shape(ids["question"])[1], 0)
+            ids |= {
+                name: tf.pad(ids[name], [[0, 0], [0, lacking], *[[0, 0]] * (len(ids[name].shape) - 2)])
+                for name in ("question", "question_characters")
+            }
         found = interface.serve(**ids)
         span = tf.cast(found["span"], tf.int32)
         answered = span[:, 0] > 0

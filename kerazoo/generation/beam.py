@@ -31,6 +31,7 @@ class BeamSearch:
         self.stepper, self.end = Stepper(model), end
         self.size = model.outputs[0].shape[-1]
         self.never = np.isin(np.arange(self.size), never)
+        self._encode = tf.function(self.stepper.encode, reduce_retracing=True, autograph=False)
         self._search = tf.function(self.searched, jit_compile=jit_compile, autograph=False)
 
     def __call__(self, prompts, *inputs, tokens, beams=4, length_penalty=1.0):
@@ -59,7 +60,7 @@ class BeamSearch:
         longest = prompts.shape[1] + tokens
         if self.stepper.context and longest > self.stepper.context:
             raise ValueError(f"The model knows {self.stepper.context} positions. Received: {longest} ids to come to.")
-        encoded = self.stepper.encode(*inputs)
+        encoded = self._encode(*map(tf.convert_to_tensor, inputs))
         found, scores = self._search(tf.constant(prompts), encoded, tf.constant(length_penalty), tokens, beams)
         answers = []
         for row in found.numpy():
@@ -125,7 +126,7 @@ class BeamSearch:
             changed = {
                 "length": length + 1,
                 "last": tf.reshape(tf.gather(drawn, kept, batch_dims=1), (-1, 1)),
-                "state": tf.nest.map_structure(lambda x: tf.gather(x, rows), state),
+                "state": state if beams == 1 else tf.nest.map_structure(lambda x: tf.gather(x, rows), state),
                 "ids": tf.gather(ids, kept, batch_dims=1),
                 "scores": scores,
                 "found": found,

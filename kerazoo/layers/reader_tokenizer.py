@@ -78,26 +78,8 @@ class ReaderTokenizer(TaggerTokenizer):
         return split(texts, lowercase=False)
 
     def places(self, texts):
-        """Where each word of some texts begins and ends: (B,) strings -> `tf.RaggedTensor` (B, None, 2) int32.
-
-        Places are counted in code points, as Python and SQuAD's files count them; the second is behind the word.
-        """
-        texts = clean(texts)
-        signs = tf.strings.unicode_split(texts, "UTF-8", errors="replace")
-        flat, rows = signs.flat_values, signs.value_rowids()
-        gone = tf.strings.regex_full_match(flat, r"[\pZ\pC\s]")
-        alone = tf.strings.regex_full_match(flat, r"[^\pL\pM\pN\s'’]") & ~gone
-        inside = ~(gone | alone)
-        # Whether a sign goes on with the word of the one before it.
-        joined = inside[1:] & inside[:-1] & (rows[1:] == rows[:-1])
-        edge = tf.zeros((tf.minimum(tf.size(flat), 1),), tf.bool)
-        begins = ~gone & ~tf.concat([edge, joined], axis=0)
-        ends = ~gone & ~tf.concat([joined, edge], axis=0)
-        place = tf.range(tf.size(flat), dtype=tf.int32) - tf.cast(tf.gather(signs.row_starts(), rows), tf.int32)
-        pairs = tf.stack([tf.boolean_mask(place, begins), tf.boolean_mask(place, ends) + 1], axis=-1)
-        return tf.RaggedTensor.from_value_rowids(
-            pairs, tf.boolean_mask(rows, begins), nrows=signs.nrows(), validate=False
-        )
+        """Where each word of some texts begins and ends, as the function of that name."""
+        return places(texts)
 
     def ragged_passages(self, words):
         """Words of passages, ragged (B, None) -> ids and characters with the mark before them, as `ragged` gives."""
@@ -130,6 +112,27 @@ class ReaderTokenizer(TaggerTokenizer):
 
     def get_config(self):
         return super().get_config() | {"question_length": self.question_length}
+
+
+def places(texts):
+    """Where each word of some texts begins and ends: (B,) strings -> `tf.RaggedTensor` (B, None, 2) int32.
+
+    Places are counted in code points, as Python and SQuAD's files count them; the second is behind the word.
+    """
+    texts = clean(texts)
+    signs = tf.strings.unicode_split(texts, "UTF-8", errors="replace")
+    flat, rows = signs.flat_values, signs.value_rowids()
+    gone = tf.strings.regex_full_match(flat, r"[\pZ\pC\s]")
+    alone = tf.strings.regex_full_match(flat, r"[^\pL\pM\pN\s'’]") & ~gone
+    inside = ~(gone | alone)
+    # Whether a sign goes on with the word of the one before it.
+    joined = inside[1:] & inside[:-1] & (rows[1:] == rows[:-1])
+    edge = tf.zeros((tf.minimum(tf.size(flat), 1),), tf.bool)
+    begins = ~gone & ~tf.concat([edge, joined], axis=0)
+    ends = ~gone & ~tf.concat([joined, edge], axis=0)
+    place = tf.range(tf.size(flat), dtype=tf.int32) - tf.cast(tf.gather(signs.row_starts(), rows), tf.int32)
+    pairs = tf.stack([tf.boolean_mask(place, begins), tf.boolean_mask(place, ends) + 1], axis=-1)
+    return tf.RaggedTensor.from_value_rowids(pairs, tf.boolean_mask(rows, begins), nrows=signs.nrows(), validate=False)
 
 
 def clean(texts):

@@ -123,6 +123,19 @@ class WordPieceTokenizer(TextLayer):
             tf.ragged.boolean_mask(rows, tf.reduce_all(rows[..., None] != tf.constant(marks), axis=-1))
         )
 
+    def words(self, texts):
+        """The words of each text, made of their pieces, and these's places among its ids: lists of (string, places)."""
+        rows = []
+        for ids in self.ragged(texts).to_list():
+            rows.append([])
+            for place, piece in list(enumerate(self.pieces(ids)))[1:-1]:  # Without the marks.
+                if piece.startswith("##") and rows[-1]:
+                    word, places = rows[-1].pop()
+                    rows[-1].append((word + piece[2:], [*places, place]))
+                else:
+                    rows[-1].append((piece, [place]))
+        return rows
+
     def pieces(self, ids):
         """The pieces of some ids, a list of strings."""
         return [self.vocabulary[place] for place in ids]

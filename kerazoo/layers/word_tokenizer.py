@@ -80,9 +80,12 @@ class WordTokenizer(TextLayer):
         """Ids that there are."""
         return len(self.vocabulary) + 2
 
+    unknown = 1  # The id of what is not known.
+
     def words(self, texts):
-        """The words of each text: a list of lists of strings."""
-        return [[word.decode() for word in row] for row in split(texts, self.lowercase).to_list()]
+        """The words of each text and their places among its ids: lists of (string, [place])."""
+        rows = split(texts, self.lowercase).to_list()
+        return [[(word.decode(), [place]) for place, word in enumerate(row[: self.length])] for row in rows]
 
     def ragged(self, texts):
         """(B,) strings -> `tf.RaggedTensor` (B, None) of int32, cut and not padded."""

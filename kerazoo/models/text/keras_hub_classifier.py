@@ -39,7 +39,7 @@ def keras_hub_text_classifier(
     """Classifier of texts or of pairs of texts, compiled with Adam and cross-entropy on integer labels.
 
     Args:
-        family: "bert", "distil_bert", "roberta", "albert", "electra" or "deberta_v3".
+        family: "bert", "distil_bert", "roberta", "albert", "electra", "deberta_v3" or "minilm".
         depth: layers.
         width: of a token's vector in the layers.
         heads: of each layer's attention.
@@ -70,7 +70,7 @@ def keras_hub_text_classifier(
     >>> kerazoo.build("bert_tiny", vocabulary_size=1000, num_classes=3).output_shape
     (None, 3)
     """
-    tokens, _, x, pooled = hub.encoder(
+    tokens, there, x, pooled = hub.encoder(
         family=family,
         depth=depth,
         width=width,
@@ -85,7 +85,7 @@ def keras_hub_text_classifier(
         num_classes=num_classes,
     )
     rate = FAMILIES[family]["dropout"] if head_dropout is None else head_dropout
-    x = hub.logits(hub.first_token(x, pooled, family, rate), num_classes)
+    x = hub.logits(hub.text_vector(x, there, pooled, family, rate), num_classes)
     return hub.finished(
         keras.Model(tokens, x, name=name),
         weights,

@@ -3,8 +3,8 @@
 BERT (Devlin et al., 2019, https://aclanthology.org/N19-1423) with its miniatures (Turc et al., 2019,
 https://arxiv.org/abs/1908.08962), DistilBERT (Sanh et al., 2019, https://arxiv.org/abs/1910.01108), RoBERTa (Liu et
 al., 2019, https://arxiv.org/abs/1907.11692), ALBERT (Lan et al., 2020, https://arxiv.org/abs/1909.11942), ELECTRA
-(Clark et al., 2020, https://arxiv.org/abs/2003.10555) and DeBERTa-V3 (He et al., 2023,
-https://arxiv.org/abs/2111.09543).
+(Clark et al., 2020, https://arxiv.org/abs/2003.10555), DeBERTa-V3 (He et al., 2023, https://arxiv.org/abs/2111.09543)
+and MiniLM (Wang et al., 2020, https://arxiv.org/abs/2002.10957).
 
 Differs from keras-hub: ids of tokens are all that a model takes; what is padding, and which of two texts a token is
 of, is read from them. Differs from transformers: BERT, ALBERT and ELECTRA approximate GELU by tanh, as Google's own
@@ -18,6 +18,7 @@ import numpy as np
 from keras import layers, ops
 
 from kerazoo.extras import need
+from kerazoo.layers.masked_mean_pooling import MaskedMeanPooling
 from kerazoo.layers.relative_vectors import RelativeVectors
 from kerazoo.models.rebuild import fresh
 from kerazoo.models.text.classifier import token_input
@@ -61,12 +62,10 @@ def encoder(
     length,
     dropout,
     num_classes=2,
-    activation=None,
 ):
     """A keras-hub encoder as a flat graph of copies of its layers, under their names.
 
     Args:
-        activation: between the two matrices of each layer, in place of the family's.
         **others: as the builders have them.
 
     Returns:
@@ -108,7 +107,7 @@ def encoder(
     x = _embedded(core, tokens, second)
     if family == "deberta_v3":  # A layer of ours for the relative positions: keras-hub's cannot be loaded again.
         seen["rel_embeddings"] = RelativeVectors(core.bucket_size, width, name="rel_embedding")(x)
-    for layer in _layers(core, family, depth, {"activation": activation} if activation else {}):
+    for layer in _layers(core, family, depth, {"activation": facts["activation"]} if "activation" in facts else {}):
         x = layer(x, **seen)
     pooled = fresh(core.pooled_dense)(x[:, 0]) if facts["pooling"] is None else None
     return tokens, there, x, pooled
@@ -147,16 +146,23 @@ def second_of_two(tokens, there, separator):
     return ops.minimum(before, 1) * ops.cast(there, "int32")  # As numbers: of truths TFLite's converter fails.
 
 
-def first_token(x, pooled, family, rate):
-    """(B, T, C) and the encoder's own text vector -> what the classes are read from, (B, C)."""
+def text_vector(x, there, pooled, family, rate):
+    """(B, T, C), where tokens are, and the encoder's own text vector -> what the classes are read from, (B, C)."""
     activation = FAMILIES[family]["pooling"]
-    if activation is not None:
+    if activation == "mean":
+        pooled = mean(x, there)
+    elif activation is not None:
         pooled = x[:, 0]
         if family in ("roberta", "electra"):
             pooled = drop(pooled, rate, "pooled_dropout")
         width = int(x.shape[-1])
         pooled = layers.Dense(width, activation=activation, kernel_initializer=_normal(), name="pooled_dense")(pooled)
     return drop(pooled, rate, "head_dropout")
+
+
+def mean(x, there):
+    """(B, T, C) and where tokens are -> the mean of their vectors, (B, C) float32."""
+    return MaskedMeanPooling(dtype="float32", name="mean")(x, there)
 
 
 def logits(x, outputs):

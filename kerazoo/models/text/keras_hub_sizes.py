@@ -1,7 +1,10 @@
 """keras-hub's encoders in their published sizes, with the presets that fit them."""
 
+# Families whose presets split texts into pieces as BERT does.
+WORD_PIECES = ("bert", "distil_bert", "electra", "minilm")
 # Family -> keras-hub's class; the id of padding; whether it tells two texts apart; what comes between the first
-# token's vector and the classes (None is the encoder's own, which taggers leave out), with the dropout around it.
+# token's vector and the classes (None is the encoder's own, which taggers leave out; "mean" is the mean of all tokens'
+# vectors in place of the first's), with the dropout around it; another activation than keras-hub's in the layers.
 FAMILIES = {
     "bert": {"backbone": "BertBackbone", "padding": 0, "segments": True, "pooling": None, "dropout": 0.1},
     "distil_bert": {
@@ -21,6 +24,32 @@ FAMILIES = {
         "pooling": "gelu",
         "dropout": 0.0,
     },
+    "minilm": {  # GELU itself, not its approximation by tanh.
+        "backbone": "BertBackbone",
+        "padding": 0,
+        "segments": True,
+        "pooling": "mean",
+        "dropout": 0.1,
+        "activation": "gelu",
+    },
+}
+# MiniLM as sentence-transformers' authors trained it: layers -> parameters with BERT's pooling, and presets.
+MINILM = {
+    6: (
+        22_713_216,
+        {
+            "all_v2": {"from": "keras_hub", "preset": "all_minilm_l6_v2_en", "packaged": "minilm_l6"},
+            "paraphrase_v2": {"from": "keras_hub", "preset": "paraphrase_minilm_l6_v2_en"},
+            "multi_qa_cos_v1": {"from": "keras_hub", "preset": "multi_qa_minilm_l6_cos_v1_en"},
+        },
+    ),
+    12: (
+        33_360_000,
+        {
+            "all_v2": {"from": "keras_hub", "preset": "all_minilm_l12_v2_en"},
+            "paraphrase_v2": {"from": "keras_hub", "preset": "paraphrase_minilm_l12_v2_en"},
+        },
+    ),
 }
 
 
@@ -158,6 +187,9 @@ SIZES = {
     "deberta_v3_large": _row(
         "deberta_v3", 24, 1024, 16, 128_100, params=434_012_160, weights=_from(en="deberta_v3_large_en")
     ),
+} | {
+    f"minilm_l{depth}": _row("minilm", depth, 384, 12, 30_522, params=params, weights=weights)
+    for depth, (params, weights) in MINILM.items()
 }
 
 
@@ -166,9 +198,10 @@ def variants(suffix, outputs, *, pooled):
     rows = {}
     for name, size in SIZES.items():
         arguments = size["arguments"]
-        pooling = _pooling(arguments["width"]) if pooled else 0
+        mean = FAMILIES[arguments["family"]]["pooling"] == "mean"
+        pooling = _pooling(arguments["width"]) if pooled and not mean else 0
         row = {"params": size["body"] + pooling + outputs * (arguments["width"] + 1), "weights": size["weights"]}
         if "embedding_size" in arguments:
             row["smoke"] = {"embedding_size": 8}
-        rows[name + suffix] = arguments | row
+        rows[name + (suffix or "_classifier" * mean)] = arguments | row  # The plain name is the sentence encoder's.
     return rows

@@ -49,7 +49,7 @@ def keras_hub_span(
     not answer has its answer at the first token.
 
     Args:
-        family: "bert", "distil_bert", "roberta", "albert", "electra" or "deberta_v3".
+        family: "bert", "distil_bert", "roberta", "albert", "electra", "deberta_v3" or "minilm".
         depth: layers.
         width: of a token's vector in the layers.
         heads: of each layer's attention.

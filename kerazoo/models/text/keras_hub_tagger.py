@@ -43,7 +43,7 @@ def keras_hub_tagger(
     """Tagger of each token, compiled with Adam and cross-entropy on integer labels, of which -1 counts for nothing.
 
     Args:
-        family: "bert", "distil_bert", "roberta", "albert", "electra" or "deberta_v3".
+        family: "bert", "distil_bert", "roberta", "albert", "electra", "deberta_v3" or "minilm".
         depth: layers.
         width: of a token's vector in the layers.
         heads: of each layer's attention.

@@ -9,31 +9,16 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerazoo.layers.masked_mean_pooling import MaskedMeanPooling
 from kerazoo.losses.supervised_contrastive import SupervisedContrastive
 from kerazoo.models.text import keras_hub_encoders as hub
+from kerazoo.models.text.keras_hub_sizes import MINILM
 from kerazoo.models.text.transformer_encoder import NO_INT8
 from kerazoo.registry import register
 
 # `params`: keras-hub's, without BERT's pooling, which is not used.
 VARIANTS = {
-    "minilm_l6": {
-        "depth": 6,
-        "params": 22_713_216 - 384 * 385,
-        "weights": {
-            "all_v2": {"from": "keras_hub", "preset": "all_minilm_l6_v2_en", "packaged": "minilm_l6"},
-            "paraphrase_v2": {"from": "keras_hub", "preset": "paraphrase_minilm_l6_v2_en"},
-            "multi_qa_cos_v1": {"from": "keras_hub", "preset": "multi_qa_minilm_l6_cos_v1_en"},
-        },
-    },
-    "minilm_l12": {
-        "depth": 12,
-        "params": 33_360_000 - 384 * 385,
-        "weights": {
-            "all_v2": {"from": "keras_hub", "preset": "all_minilm_l12_v2_en"},
-            "paraphrase_v2": {"from": "keras_hub", "preset": "paraphrase_minilm_l12_v2_en"},
-        },
-    },
+    f"minilm_l{depth}": {"depth": depth, "params": params - 384 * 385, "weights": weights}
+    for depth, (params, weights) in MINILM.items()
 }
 NOT_PARALLEL = {
     "data_parallel": "the loss compares each text with the others of its batch, of which a replica sees some"
@@ -100,7 +85,7 @@ def sentence_encoder(
     (None, 384)
     """
     tokens, there, x, _ = hub.encoder(
-        family="bert",
+        family="minilm",
         depth=depth,
         width=width,
         heads=heads,
@@ -111,11 +96,10 @@ def sentence_encoder(
         context=context,
         length=length,
         dropout=dropout,
-        activation="gelu",
     )
-    x = MaskedMeanPooling(dtype="float32", name="mean")(x, there)
+    x = hub.mean(x, there)
     x = layers.UnitNormalization(dtype="float32", name="unit")(x)
     model = keras.Model(tokens, x, name=name)
     return hub.finished(
-        model, weights, "bert", learning_rate=learning_rate, loss=SupervisedContrastive(temperature=temperature)
+        model, weights, "minilm", learning_rate=learning_rate, loss=SupervisedContrastive(temperature=temperature)
     )

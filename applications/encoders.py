@@ -1,0 +1,81 @@
+"""What applications share that fine-tune an encoder of pieces of words."""
+
+import kerazoo
+from kerazoo.registry import unknown_choice
+
+RECIPE = {"epochs": 4, "batch_size": 32, "patience": 2, "learning_rate": 1e-4, "unknown": 0.0}
+LEARNED = 8000  # Pieces that are learned from the training texts where no weights bring theirs.
+WARM_UP = 0.1
+
+
+def add_option(group):
+    """--weights."""
+    group.add_argument("--weights", help="of an encoder: a tag of the model, or a folder of keras-hub or transformers")
+
+
+def settle(arguments, facts):
+    """Whether the model is an encoder of pieces of words; checks what goes with one.
+
+    Args:
+        arguments: with `model`, `weights` and `unknown`.
+        facts: `kerazoo.info` of the model.
+
+    Raises:
+        ValueError: an encoder whose texts are split otherwise, `--weights` of another model, an unknown tag, or
+            `--unknown` for an encoder.
+        FileNotFoundError: weights that are not there.
+    """
+    from pathlib import Path
+
+    from kerazoo.models.text.keras_hub_sizes import FAMILIES, WORD_PIECES
+
+    family = facts["arguments"].get("family")
+    if family not in FAMILIES:
+        if arguments.weights is not None:
+            raise ValueError(f"`--weights` is for encoders. Received: {arguments.weights!r} for {arguments.model!r}.")
+        return False
+    if family not in WORD_PIECES:
+        families = ", ".join(WORD_PIECES)
+        raise ValueError(f"`--model` must split texts as BERT does ({families}). Received: {arguments.model!r}.")
+    if arguments.unknown:
+        raise ValueError(f"`--unknown` is for models of words. Received: {arguments.unknown} for {arguments.model!r}.")
+    if not (arguments.weights in (None, *facts["weights"]) or Path(arguments.weights).exists()):
+        known = unknown_choice("`--weights`", arguments.weights, facts["weights"])
+        raise FileNotFoundError(f"{known} Nor is it a folder.")
+    return True
+
+
+def tokenizer(arguments, kind, texts, **options):
+    """The tokenizer of the encoder's weights, or one that has learned its pieces from some texts.
+
+    Args:
+        arguments: with `model` and `weights`.
+        kind: `WordPieceTokenizer` or one that is made of it.
+        texts: strings.
+        **options: of the kind.
+    """
+    from kerazoo import catalog
+    from kerazoo.weights.word_pieces import word_pieces
+
+    if arguments.weights is None:
+        made = kind.learn(texts, size=LEARNED, **options)
+    else:
+        vocabulary, lowercase = word_pieces(catalog.entry(arguments.model).weights, arguments.weights)
+        made = kind(vocabulary, lowercase=lowercase, **options)
+    if made.padding:
+        raise ValueError(f"Padding must be id 0 in the vocabulary. Received: {made.padding}.")
+    print(f"{made.size:,} pieces of words are known.")
+    return made
+
+
+def sizes(arguments, tokenizer):
+    """The builder's arguments that follow from the tokenizer."""
+    known = kerazoo.info(arguments.model)["arguments"]
+    return {"vocabulary_size": tokenizer.size} | ({"separator": tokenizer.end} if "separator" in known else {})
+
+
+def schedule(rate, steps):
+    """The rate over a whole training: it climbs for a tenth of it, then falls to 0 (Devlin et al., 2019)."""
+    from kerazoo.training.schedules import OneCycle
+
+    return OneCycle(rate, steps=steps, warm_up=WARM_UP)
