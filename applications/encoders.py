@@ -49,7 +49,7 @@ def tokenizer(arguments, kind, texts, **options):
     """The tokenizer of the encoder's weights, or one that has learned its pieces from some texts.
 
     Args:
-        arguments: with `model` and `weights`.
+        arguments: with `model`, `weights` and `vocabulary`, pieces that are learned at most.
         kind: `WordPieceTokenizer` or one that is made of it.
         texts: strings.
         **options: of the kind.
@@ -58,7 +58,7 @@ def tokenizer(arguments, kind, texts, **options):
     from kerazoo.weights.word_pieces import word_pieces
 
     if arguments.weights is None:
-        made = kind.learn(texts, size=LEARNED, **options)
+        made = kind.learn(texts, size=min(LEARNED, arguments.vocabulary), **options)
     else:
         vocabulary, lowercase = word_pieces(catalog.entry(arguments.model).weights, arguments.weights)
         made = kind(vocabulary, lowercase=lowercase, **options)

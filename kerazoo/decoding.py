@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerazoo.layers.best_span import NOWHERE, BestSpan
+from kerazoo.layers.best_span import BestSpan
 from kerazoo.layers.best_tags import BestTags
 from kerazoo.layers.crf_potentials import CRFPotentials
 from kerazoo.layers.decoded_boxes import DecodedBoxes
@@ -152,10 +152,4 @@ def with_answers(model, *, longest=15, threshold=None):
     if len(model.inputs) > 1:
         return keras.Model(model.input, best(model.output), name=model.name)
     word = keras.Input(model.inputs[0].shape[1:], name="word", dtype="int32")
-    # Beside the passage's pieces the first token, which stands for no answer.
-    allowed = ops.logical_or(ops.greater(word, 0), ops.equal(ops.arange(ops.shape(word)[1]), 0))
-    found = best(ops.where(allowed[..., None], model.output, NOWHERE))
-    places = ops.arange(ops.shape(word)[1], dtype="int32")
-    chosen = ops.equal(places, found["span"][..., None])  # (B, 2, T)
-    found |= {"span": ops.sum(ops.where(chosen, word[:, None, :], 0), axis=-1)}
-    return keras.Model({"tokens": model.inputs[0], "word": word}, found, name=model.name)
+    return keras.Model({"tokens": model.inputs[0], "word": word}, best(model.output, word), name=model.name)

@@ -54,9 +54,12 @@ def saved_classifier(folder, name="bert_tiny", classes=4):
 
 
 def test_every_promised_name_is_there():
-    tasks = {"": "text_classification", "_tagger": "token_classification", "_span": "question_answering"}
+    tasks = {"_tagger": "token_classification", "_span": "question_answering"}
     for suffix, task in tasks.items():
         assert {name + suffix for name in SIZES} <= set(kerazoo.list_models(task=task))
+    classifiers = {f"{name}_classifier" if name.startswith("minilm") else name for name in SIZES}
+    assert classifiers <= set(kerazoo.list_models(task="text_classification"))
+    assert {"minilm_l6", "minilm_l12"} <= set(kerazoo.list_models(task="sentence_embedding"))
 
 
 @pytest.mark.parametrize("suffix", ["", "_tagger", "_span"])

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import kerazoo
 from kerazoo.applications import asked_documents
+from kerazoo.applications.readers import read_words, reading
 from kerazoo.applications.text import question_answering
 from kerazoo.data.locate import data_folder
 from kerazoo.data.named_questions import load_questions
@@ -297,7 +298,7 @@ def test_xquad():
     assert sum(map(len, parts)) == 1190 and sum(len(set(part.passages)) for part in parts) == 240
     assert not set(data.train.articles) & set(data.test.articles)
     assert json.dumps(data.record()) and "seed 0" in data.split
-    read, places = question_answering.read(data.test, ReaderTokenizer.learn([]))
+    read, places = read_words(data.test, ReaderTokenizer.learn([]))
     found = []
     for row, (first, last) in enumerate(read.spans):
         words_ = places[read.passage_of[row]]
@@ -374,7 +375,7 @@ def test_batches_have_every_question_once_with_its_passage_and_answer():
     ]
     data = Questions(*(tuple(side) for side in zip(*rows)))
     tokenizer = ReaderTokenizer.learn([["where", "is", "?", "so", "here", "."], names])
-    readings, places = question_answering.read(data, tokenizer)
+    readings, places = read_words(data, tokenizer)
     place, seen = {name.lower(): i for i, name in enumerate(tokenizer.vocabulary, 2)}, []
     for inputs, spans in question_batches(readings, batch_size=8, training=True, seed=3).as_numpy_iterator():
         for question, passage, characters, (first, last) in zip(
@@ -434,8 +435,8 @@ def options_of(folder, *options):
 def gone_on(folder, path, *options):
     """The journal of a training in the folder of an earlier one."""
     arguments = question_answering.parse_args(options_of(folder, f"--data={path}", *options))
-    data, tokenizer, readings = question_answering.load(question_answering.settle(arguments))
-    return question_answering.train(arguments, data, tokenizer, readings, folder / "run")[0]
+    data = question_answering.load(question_answering.settle(arguments))
+    return question_answering.train(arguments, data, reading(arguments, data), folder / "run")[0]
 
 
 def test_from_a_file_to_a_report_and_a_users_documents(tmp_path, capsys):

@@ -17,14 +17,34 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import asked_documents, running
+from kerazoo.applications import asked_documents, encoders, readers, running
+from kerazoo.applications.readers import answer
 from kerazoo.quiet import import_tensorflow
 
-TASK, INPUTS = "question_answering", {"question", "question_characters", "passage", "passage_characters"}
-RECIPE = {"epochs": 14, "batch_size": 32, "patience": 6, "learning_rate": 2e-3}
-SETTINGS = "dataset data limit model option vocabulary length question_length longest unknown epochs batch_size"
-SETTINGS += " learning_rate precision seed"
-BATCH = 32  # Questions that are answered at a time.
+TASK = "question_answering"
+RECIPE = {
+    "epochs": 14,
+    "batch_size": 32,
+    "patience": 6,
+    "learning_rate": 2e-3,
+    "unknown": 0.3,
+    "length": 400,
+    "question_length": 40,
+    "longest": 15,
+}
+# Lengths of BERT's own reader of SQuAD; what it learns from is 87,599 questions, twice.
+ENCODER = {
+    "epochs": 10,
+    "batch_size": 16,
+    "patience": 4,
+    "learning_rate": 1e-4,
+    "unknown": 0.0,
+    "length": 384,
+    "question_length": 64,
+    "longest": 30,
+}
+SETTINGS = "dataset data limit model weights option vocabulary length question_length longest unknown epochs"
+SETTINGS += " batch_size learning_rate precision seed"
 RAW = 32  # Test questions that the exported endpoint of texts is held against Keras with.
 
 
@@ -37,17 +57,16 @@ def parse_args(argv):
     source.add_argument("--data", type=Path, metavar="PATH", help="a .json file in SQuAD's format, or a folder of them")
     data.add_argument("--limit", type=int, help="questions of each part at most, for a first look")
     training = parser.add_argument_group("model and training")
-    training.add_argument("--model", default="bidaf", help="a reader of words: bidaf")
+    training.add_argument("--model", default="bidaf", help="bidaf, or an encoder: names that end in _span")
     running.add_model_option(training)
+    encoders.add_option(training)
     training.add_argument("--vocabulary", type=int, default=50_000, help="words that are known at most")
     training.add_argument(
-        "--length", type=int, default=400, help="words of a passage in training and in TFLite; the rest is not read"
+        "--length", type=int, help="words of a passage, or an encoder's pieces, in training and in TFLite"
     )
-    training.add_argument("--question-length", type=int, default=40, help="words of a question that TFLite takes")
-    training.add_argument("--longest", type=int, default=15, help="words of an answer at most")
-    training.add_argument(
-        "--unknown", type=float, default=0.3, help="chance with which a rare word is told as unknown in a batch"
-    )
+    training.add_argument("--question-length", type=int, help="words of a question in TFLite, or pieces at most")
+    training.add_argument("--longest", type=int, help="words or pieces of an answer at most")
+    training.add_argument("--unknown", type=float, help="chance with which a rare word is told as unknown in a batch")
     running.add_training(
         training,
         precision="float32",
@@ -66,9 +85,10 @@ def settle(arguments):
         arguments.dataset = arguments.dataset or "xquad_en"
     asked_documents.refuse(arguments)
     facts = kerazoo.info(arguments.model)
-    if facts["task"] != TASK or "word_length" not in facts["arguments"]:
-        raise ValueError(f"`--model` must be a reader of words and their characters. Received: {arguments.model!r}.")
-    running.fill_in(arguments, RECIPE)
+    if facts["task"] != TASK:
+        raise ValueError(f"`--model` must be one for {TASK}. Received: {arguments.model!r}, for {facts['task']}.")
+    arguments.encoder = encoders.settle(arguments, facts)
+    running.fill_in(arguments, ENCODER if arguments.encoder else RECIPE)
     running.check_positive(arguments, "epochs", "batch_size", "limit", "patience", "question_length", "longest")
     for name, least in (("vocabulary", 4), ("length", 2)):  # Three ids are marks; the first word of a passage too.
         if getattr(arguments, name) < least:
@@ -81,11 +101,10 @@ def settle(arguments):
 
 
 def load(arguments):
-    """`(data, tokenizer, readings)`: readings are {part: (`Readings`, places of each passage's words)}."""
+    """The `QuestionData`."""
     from kerazoo.data.named_questions import load_questions
     from kerazoo.data.splits import limited
     from kerazoo.data.squad_files import from_files
-    from kerazoo.layers.reader_tokenizer import ReaderTokenizer
 
     if arguments.data:
         data = from_files(arguments.data, seed=arguments.seed)
@@ -98,55 +117,23 @@ def load(arguments):
         f"questions; {data.train.unanswerable:,} of the training questions have no answer."
     )
     print("".join(f"  {note}\n" for note in data.notes), end="")
-    plain = ReaderTokenizer.learn([])
-    known = [*data.train.questions, *dict.fromkeys(data.train.passages)]
-    words = [[word.decode() for word in row] for row in plain.words_of(known).to_list()]
-    tokenizer = ReaderTokenizer.learn(words, size=arguments.vocabulary)
-    readings = {part: read(getattr(data, part), tokenizer) for part in ("train", "validation", "test")}
-    print(f"{tokenizer.size:,} words and {tokenizer.characters:,} characters are known.")
-    return data, tokenizer, readings
+    return data
 
 
-def read(questions, tokenizer):
-    """`(readings, places)`: `Readings` of some `Questions`, and for each passage where its words are."""
-    from kerazoo.data.question_batches import Readings, span_of
-
-    passages = list(dict.fromkeys(questions.passages))
-    index = {passage: place for place, passage in enumerate(passages)}
-    passage_of = np.array([index[passage] for passage in questions.passages], int)
-    found = tokenizer.places(passages)
-    places = np.split(found.flat_values.numpy(), found.row_splits.numpy()[1:-1])
-    spans = np.zeros((len(questions), 2), int)
-    for row, answers in enumerate(questions.answers):
-        if answers:
-            start, text = answers[0]
-            # Behind the passage's mark; the files' reader has refused answers without a sign.
-            spans[row] = np.array(span_of(places[passage_of[row]], start, start + len(text)) or (-1, -1)) + 1
-    asked = tokenizer.ragged(tokenizer.words_of(list(questions.questions)))
-    return Readings(asked, tokenizer.ragged_passages(tokenizer.words_of(passages)), passage_of, spans), places
-
-
-def build(arguments, tokenizer, **options):
+def build(arguments, reading, **options):
     """The compiled model for the tokenizer's words."""
-    sizes = {
-        "vocabulary_size": tokenizer.size,
-        "characters": tokenizer.characters,
-        "word_length": tokenizer.word_length,
-    }
-    return kerazoo.build(arguments.model, **(sizes | arguments.option | options))
+    return kerazoo.build(arguments.model, **(reading.sizes | arguments.option | options))
 
 
-def train(arguments, data, tokenizer, readings, folder):
+def train(arguments, data, reading, folder):
     """Trains the network, saving every epoch.
 
     Returns:
-        `(journal, training, speed)`: the `Journal`, the `Readings` it has learned from, and the questions a second
-        that the input pipeline gives alone.
+        `(journal, speed)`: the `Journal`, and the questions a second that the input pipeline gives alone.
     """
     import keras
 
     from kerazoo.data.pipeline import throughput
-    from kerazoo.data.question_batches import question_batches
     from kerazoo.training.callbacks import Journal
 
     class AnswerScore(keras.callbacks.Callback):
@@ -157,14 +144,14 @@ def train(arguments, data, tokenizer, readings, folder):
             self.run = reader(arguments, model)
 
         def on_epoch_end(self, epoch, logs=None):
-            found = answer(self.run, data.validation, *readings["validation"])
+            found = answer(self.run, reading, "validation", data.validation)
             _, exact, f1 = chosen_threshold(data, found)
             logs |= {"val_exact": exact, "val_f1": f1}
             print(f"Epoch {epoch + 1}: the validation part's exact match {exact:.1%}, F1 {f1:.1%}")
 
     keras.utils.set_random_seed(arguments.seed)
-    training = readings["train"][0].cut(arguments.length)
-    if not len(training):
+    learned = len(reading.learned)
+    if not learned:
         raise ValueError(
             f"`--length` must leave some training answers in their passages. Received: {arguments.length}."
         )
@@ -176,33 +163,35 @@ def train(arguments, data, tokenizer, readings, folder):
         mode="max",
         spacing=10.0,
     )
-    steps = arguments.epochs * -(-len(training) // arguments.batch_size)
+    steps = arguments.epochs * -(-learned // arguments.batch_size)
+    begun = {"learning_rate": keras.optimizers.schedules.CosineDecay(arguments.learning_rate, steps, alpha=0.1)}
+    if arguments.encoder:
+        begun = {"learning_rate": encoders.schedule(arguments.learning_rate, steps), "weights": arguments.weights}
     model = build(
         arguments,
-        tokenizer,
-        learning_rate=keras.optimizers.schedules.CosineDecay(arguments.learning_rate, steps, alpha=0.1),
+        reading,
         precision=arguments.precision,
         jit_compile=running.JIT_COMPILE[arguments.jit_compile],
         seed=arguments.seed,
+        **begun,
     )
     first = journal.restore(model)
 
     def batches(seed):
-        options = {"training": True, "unknown": arguments.unknown, "seed": seed}
-        return question_batches(training, batch_size=arguments.batch_size, **options)
+        return reading.training(arguments.batch_size, seed)
 
     speed = throughput(batches(arguments.seed), seconds=0.5)
     if first < arguments.epochs:
         model.fit(
             batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
-            validation_data=question_batches(readings["validation"][0], batch_size=BATCH),
+            validation_data=reading.validation(),
             epochs=arguments.epochs,
             initial_epoch=first,
             callbacks=[AnswerScore(), journal],
             verbose="auto" if sys.stdout.isatty() else 2,
             shuffle=False,
         )
-    return journal, training, speed
+    return journal, speed
 
 
 def reader(arguments, model, threshold=None):
@@ -211,24 +200,6 @@ def reader(arguments, model, threshold=None):
     from kerazoo.evaluate.predict import compiled
 
     return compiled(with_answers(model, longest=arguments.longest, threshold=threshold))
-
-
-def answer(run, questions, readings, places, lengths=None):
-    """[{"text", "start", "end", "score", "absence"}] of some questions; `lengths` cuts the texts."""
-    from kerazoo.data.question_batches import question_batches
-
-    found = []
-    for inputs, _ in question_batches(readings, batch_size=BATCH, lengths=lengths).as_numpy_iterator():
-        answers = run(inputs)
-        for span, score, absence in zip(answers["span"], answers["score"], answers["absence"]):
-            row = len(found)
-            start = end = 0
-            if span[0]:
-                words = places[readings.passage_of[row]]
-                start, end = int(words[span[0] - 1][0]), int(words[span[1] - 1][1])
-            text = questions.passages[row][start:end]
-            found.append({"text": text, "start": start, "end": end, "score": float(score), "absence": float(absence)})
-    return found
 
 
 def chosen_threshold(data, found):
@@ -245,23 +216,21 @@ def chosen_threshold(data, found):
     return threshold, exact, f1
 
 
-def judge(arguments, data, tokenizer, readings, folder):
+def judge(arguments, data, reading, folder):
     """Exports the model, answers the test part with it, and judges every file.
 
     Returns:
         `(answers, exports, threshold)`: what was found for each test question, a row for each exported file, and how
         much surer "no answer" must be than the best answer.
     """
-    from kerazoo.data.question_batches import question_batches
     from kerazoo.decoding import with_answers
     from kerazoo.evaluate.answers import scores
 
-    model = build(arguments, tokenizer, weights=folder / "best.weights.h5", precision="float32", jit_compile=False)
-    found = answer(reader(arguments, model), data.validation, *readings["validation"])
+    model = build(arguments, reading, weights=folder / "best.weights.h5", precision="float32", jit_compile=False)
+    found = answer(reader(arguments, model), reading, "validation", data.validation)
     threshold, *_ = chosen_threshold(data, found)
-    answers = answer(reader(arguments, model, threshold), data.test, *readings["test"])
-    lengths = {"question": arguments.question_length, "passage": arguments.length}
-    shown, _ = next(question_batches(readings["validation"][0], batch_size=8, lengths=lengths).as_numpy_iterator())
+    answers = answer(reader(arguments, model, threshold), reading, "test", data.test)
+    shown = next(reading.asked("validation", short=True).unbatch().batch(8).as_numpy_iterator())
     print("Exporting ...")
     report = kerazoo.export(
         with_answers(model, longest=arguments.longest, threshold=threshold),
@@ -269,14 +238,14 @@ def judge(arguments, data, tokenizer, readings, folder):
         formats=("saved_model", "tflite"),
         representative_data=shown,
         signature="raw",
-        tokenizer=tokenizer,
+        tokenizer=reading.tokenizer,
         metadata={"dataset": data.name},
     )
     print("Judging the exported files ...")
     exports = []
     for file in report.files:
         engine = kerazoo.load(report.path, engine=file.engine)
-        found = answer(engine, data.test, *readings["test"], None if file.engine == "saved_model" else lengths)
+        found = answer(engine, reading, "test", data.test, short=file.engine != "saved_model")
         texts = [row["text"] for row in found]
         judged = scores(texts, data.test.texts(), data.test.questions)
         same = [one["text"] == other["text"] for one, other in zip(found, answers)]
@@ -335,22 +304,23 @@ def _run(arguments, start):
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
-    data, tokenizer, readings = load(arguments)
+    data = load(arguments)
+    reading = readers.reading(arguments, data)
     folder = running.new_folder(TASK, f"{data.name}-{arguments.model}", arguments)
     again = running.command(TASK, given, "--resume", f"--out={folder}")
     with running.resumable(again):
-        journal, training, speed = train(arguments, data, tokenizer, readings, folder)
-        answers, exports, threshold = judge(arguments, data, tokenizer, readings, folder)
+        journal, speed = train(arguments, data, reading, folder)
+        answers, exports, threshold = judge(arguments, data, reading, folder)
     drawn, worst = samples(arguments, data, answers)
     record = running.record(
         TASK,
         given,
         running.settings(arguments, SETTINGS),
         start,
-        dataset=data.record() | {"limited": arguments.limit, "cut": len(data.train) - len(training)},
-        model={"name": arguments.model},
-        tokenizer={"words": tokenizer.size, "characters": tokenizer.characters},
-        training=journal.record("questions", seen=len(training), fed=speed),
+        dataset=data.record() | {"limited": arguments.limit, "cut": len(data.train) - len(reading.learned)},
+        model={"name": arguments.model, "weights": arguments.weights},
+        tokenizer=reading.counts,
+        training=journal.record("questions", seen=len(reading.learned), fed=speed),
         threshold=threshold,
         test=scores([row["text"] for row in answers], data.test.texts(), data.test.questions),
         baselines=answer_baselines(data),

@@ -10,7 +10,8 @@ NOWHERE = -1e4  # The logit of padding.
 class BestSpan(keras.layers.Layer):
     """The span with the largest sum of logits, of those that begin before they end and are not too long.
 
-    The first token is no part of a text: it stands for "there is no answer" and is no span's.
+    The first token is no part of a text: it stands for "there is no answer" and is no span's. Where tokens are pieces
+    of words, and some of them not the passage's, it takes the word of each: then places are those of words.
 
     Args:
         longest: tokens of an answer.
@@ -18,9 +19,10 @@ class BestSpan(keras.layers.Layer):
             answers always, but for a text without a token.
         **options: of every Keras layer: `name`, `dtype`, `trainable`.
 
-    Shapes: logits (B, T, 2) float32, below -5,000 at padding -> {"span": (B, 2) int32, first and last token of the
-        answer, (0, 0) for none; "score": (B,), the logarithm of the best span's probability; "absence": (B,), by how
-        much the first token's logits exceed the best span's}.
+    Shapes: logits (B, T, 2) float32, below -5,000 at padding; word (B, T) int32 or None, the number of each token's
+        word from 1, 0 for what is not the passage's -> {"span": (B, 2) int32, first and last token of the answer,
+        (0, 0) for none; "score": (B,), the logarithm of the best span's probability; "absence": (B,), by how much
+        the first token's logits exceed the best span's}.
 
     Raises:
         ValueError: a `longest` that is no positive integer.
@@ -40,7 +42,10 @@ class BestSpan(keras.layers.Layer):
             raise ValueError(f"`longest` must be a positive integer. Received: {longest!r}.")
         self.longest, self.threshold = longest, threshold
 
-    def call(self, logits):
+    def call(self, logits, word=None):
+        if word is not None:
+            first = ops.arange(ops.shape(word)[1], dtype="int32") == 0
+            logits = ops.where(ops.logical_or(word > 0, first)[..., None], logits, NOWHERE)
         starts, ends = logits[..., 0], logits[..., 1]
         none = starts[:, 0] + ends[:, 0]
         length = ops.shape(logits)[1]
@@ -55,6 +60,9 @@ class BestSpan(keras.layers.Layer):
         step = ops.min(ops.where(sums >= of_start[..., None], steps, self.longest), axis=2)
         last = first + ops.max(ops.where(places == first[:, None], step, 0), axis=1)
         span = ops.stack([first, last], axis=-1)
+        if word is not None:
+            chosen = ops.equal(places, span[..., None])  # (B, 2, T)
+            span = ops.sum(ops.where(chosen, word[:, None, :], 0), axis=-1)
         answered = best > NOWHERE / 2
         if self.threshold is not None:
             answered = ops.logical_and(answered, none - best <= self.threshold)
@@ -65,7 +73,7 @@ class BestSpan(keras.layers.Layer):
             "absence": none - best,
         }
 
-    def compute_output_spec(self, logits):
+    def compute_output_spec(self, logits, word=None):
         batch = logits.shape[0]
         return {
             "span": keras.KerasTensor((batch, 2), "int32"),

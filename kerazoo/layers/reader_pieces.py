@@ -57,9 +57,9 @@ class ReaderPieces(PiecedWords):
         pieces = pieces.merge_dims(1, 2)
         return pieces, pieces.with_values(word)
 
-    def joined(self, questions, passages, word):
+    def joined(self, questions, passages, word, most=None):
         """Pieces, ragged (B, None) each -> {"tokens", "word"}, ragged, with the marks; passages are cut."""
-        room = self.most - 3 - questions.row_lengths()
+        room = (most or self.most) - 3 - questions.row_lengths()
         passages, word = cut(passages, room), cut(word, room)
         column = tf.zeros((questions.nrows(), 1), tf.int32)
         nothing = tf.concat([column, tf.zeros_like(questions), column], axis=1)
