@@ -219,7 +219,7 @@ def test_a_folder_brings_its_vocabulary_and_whether_capitals_count(folder, tmp_p
     assert word_pieces({}, tmp_path) == ([*VOCABULARY, "\u2028"], True)  # A sign that is a line's end to some.
     (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     assert word_pieces({}, str(tmp_path))[1] is False
-    assert word_pieces({}, None, file=tmp_path / "vocab.txt")[0][5] == "ada"
+    assert word_pieces({}, None, file=tmp_path / "vocab.txt")[0][4] == "ada"
     (tmp_path / "none").mkdir()
     with pytest.raises(FileNotFoundError, match="must have one of vocab.txt, assets/tokenizer/vocabulary.txt"):
         word_pieces({}, tmp_path / "none")

@@ -27,6 +27,7 @@ COMMON = {
 # Name -> transformers' prefix, its configuration, what of it is ours.
 KINDS = {
     "bert_base": ("Bert", COMMON, {}),
+    "minilm_l6": ("Bert", COMMON | {"hidden_act": "gelu"}, {}),
     "distil_bert_base": (
         "DistilBert",
         {
@@ -183,7 +184,7 @@ def compare(name, head, suffix, folder):
     ours = ours_with(name, suffix, theirs, numbers, folder)
     ids, there, second = texts(name)
     inputs = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(there.astype("int64"))}
-    if name.startswith(("bert", "albert", "electra")):
+    if name.startswith(("bert", "albert", "electra", "minilm")):
         inputs["token_type_ids"] = torch.tensor(second.astype("int64"))
     if suffix == "":
         if name in POOLED:
@@ -202,10 +203,33 @@ def check(received, wanted):
     np.testing.assert_allclose(received, wanted, atol=1e-4 * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "minilm_l6"])
 def test_classifier(name, tmp_path):
     received, wanted, _ = compare(name, "SequenceClassification", "", tmp_path)
     check(received, wanted)
+
+
+def test_classifier_on_the_mean_of_all_tokens(tmp_path):
+    """MiniLM's, which transformers has not: its encoder's answers, their mean, one dense layer."""
+    import torch
+
+    theirs, numbers = theirs_and_numbers("minilm_l6", "SequenceClassification")
+    arguments = SMALL | {"separator": SEPARATOR, "num_classes": CLASSES, "weights": str(tmp_path)}
+    theirs.save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match="starts fresh: logits"):
+        ours = kerazoo.build("minilm_l6_classifier", **arguments)
+    numbers["classifier.weight"] *= 4  # Means are more alike than single tokens.
+    dense(ours.get_layer("logits"), numbers, "classifier")
+    ids, there, second = texts("minilm_l6")
+    inputs = {
+        "attention_mask": torch.tensor(there.astype("int64")),
+        "token_type_ids": torch.tensor(second.astype("int64")),
+    }
+    with torch.no_grad():
+        vectors = theirs.bert(input_ids=torch.tensor(ids), **inputs).last_hidden_state.numpy()
+    mean = (vectors * there[..., None]).sum(axis=1) / there.sum(axis=1, keepdims=True)
+    wanted = mean @ numbers["classifier.weight"].T + numbers["classifier.bias"]
+    check(ours(ids.astype("int32")).numpy(), wanted)
 
 
 @pytest.mark.parametrize("name", KINDS)
