@@ -45,22 +45,24 @@ def settle(arguments, facts):
     return True
 
 
-def tokenizer(arguments, kind, texts, **options):
+def tokenizer(arguments, kind, texts, *, lowercase=True, **options):
     """The tokenizer of the encoder's weights, or one that has learned its pieces from some texts.
 
     Args:
         arguments: with `model`, `weights` and `vocabulary`, pieces that are learned at most.
         kind: `WordPieceTokenizer` or one that is made of it.
         texts: strings.
+        lowercase: whether capitals make no difference to what is learned; weights bring their own rule.
         **options: of the kind.
     """
     from kerazoo import catalog
     from kerazoo.weights.word_pieces import word_pieces
 
     if arguments.weights is None:
-        made = kind.learn(texts, size=min(LEARNED, arguments.vocabulary), **options)
+        made = kind.learn(texts, size=min(LEARNED, arguments.vocabulary), lowercase=lowercase, **options)
     else:
-        vocabulary, lowercase = word_pieces(catalog.entry(arguments.model).weights, arguments.weights)
+        known = catalog.entry(arguments.model).weights
+        vocabulary, lowercase = word_pieces(known, arguments.weights)
         made = kind(vocabulary, lowercase=lowercase, **options)
     if made.padding:
         raise ValueError(f"Padding must be id 0 in the vocabulary. Received: {made.padding}.")

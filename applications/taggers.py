@@ -81,7 +81,7 @@ class Pieces:
 
         self.tags = data.tags
         texts = [" ".join(words) for words in data.train.words]
-        self.tokenizer = encoders.tokenizer(arguments, TaggerPieces, texts)
+        self.tokenizer = encoders.tokenizer(arguments, TaggerPieces, texts, lowercase=False)
         self.ids = {}
         for part in PARTS:
             tokens, first = self.tokenizer.ragged(_words(data, part))

@@ -232,6 +232,7 @@ def test_a_folder_brings_its_vocabulary_and_whether_capitals_count(folder, tmp_p
         (sentiment, ["--weights=all_v2"], ValueError, "`--weights` is for encoders. Received: 'all_v2' for 'textcnn'"),
         (sentiment, ["--model=bert_tiny", "--weights=en_uncase"], FileNotFoundError, "Did you mean 'en_uncased'"),
         (sentiment, ["--model=bert_tiny", "--unknown=0.1"], ValueError, "`--unknown` is for models of words"),
+        (sentiment, ["--model=bert_tiny", "--keep-case"], ValueError, "`--keep-case` is for models of words"),
         (named_entities, ["--model=bert_tiny_span"], ValueError, "must be one for token_classification"),
         (named_entities, ["--model=albert_base_tagger"], ValueError, "must split texts as BERT does"),
         (question_answering, ["--model=bert_tiny"], ValueError, "must be one for question_answering"),
@@ -286,6 +287,8 @@ def test_a_tagger_from_columns_to_raw_texts(tmp_path):
     record = named_entities.main([*RUN, "--epochs=5", "--model=bert_tiny_tagger", *out])
     assert record["test"]["f1"] > 0.95 and set(record["tokenizer"]) == {"pieces"}
     assert [row["same_tags"] for row in record["exports"]] == [1.0, 1.0]
+    tokenizer = json.loads((tmp_path / "export" / "1" / "tokenizer.json").read_text())
+    assert tokenizer["config"]["lowercase"] is False  # Names begin with capitals.
     found = kerazoo.load(f"{tmp_path}/export/1", engine="saved_model").raw(["mister Ada Koro lives in Lima.", ""])
     assert found["words"][0].tolist() == ["mister", "Ada", "Koro", "lives", "in", "Lima", "."]
     assert found["tags"][0].tolist() == ["O", "B-PER", "I-PER", "O", "O", "B-LOC", "O"] and not any(found["words"][1])

@@ -67,6 +67,8 @@ def settle(arguments):
         raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
     recipe = DEFAULTS | {"learning_rate": facts["arguments"]["learning_rate"]} | RECIPES.get(arguments.model, {})
     arguments.encoder = encoders.settle(arguments, facts)
+    if arguments.encoder and arguments.keep_case:
+        raise ValueError(f"`--keep-case` is for models of words. Received: it, for {arguments.model!r}.")
     recipe = encoders.RECIPE if arguments.encoder else recipe
     options = {f"{name}={json.dumps(value)}": name for name, value in recipe.pop("option", {}).items()}
     running.fill_in(arguments, recipe)
