@@ -1,5 +1,7 @@
 """What applications share that fine-tune an encoder of pieces of words."""
 
+from pathlib import Path
+
 import kerazoo
 from kerazoo.registry import unknown_choice
 
@@ -25,8 +27,6 @@ def settle(arguments, facts):
             `--unknown` for an encoder.
         FileNotFoundError: weights that are not there.
     """
-    from pathlib import Path
-
     from kerazoo.models.text.keras_hub_sizes import FAMILIES, WORD_PIECES
 
     family = facts["arguments"].get("family")
@@ -43,6 +43,24 @@ def settle(arguments, facts):
         known = unknown_choice("`--weights`", arguments.weights, facts["weights"])
         raise FileNotFoundError(f"{known} Nor is it a folder.")
     return True
+
+
+def check_length(arguments, facts, least=8):
+    """Refuses a `--length` that the encoder cannot read, before anything is trained.
+
+    Args:
+        arguments: with `encoder`, `length` and `option`, settled.
+        facts: `kerazoo.info` of the model.
+        least: pieces, marks among them.
+
+    Raises:
+        ValueError: as said.
+    """
+    most = arguments.option.get("context", facts["arguments"].get("context"))
+    if arguments.encoder and not least <= arguments.length <= most:
+        raise ValueError(
+            f"`--length` must be {least} to {most} pieces for {arguments.model!r}. Received: {arguments.length}."
+        )
 
 
 def tokenizer(arguments, kind, texts, *, lowercase=True, **options):

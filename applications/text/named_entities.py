@@ -70,6 +70,7 @@ def settle(arguments):
     if not 0 <= arguments.unknown < 1:
         raise ValueError(f"`--unknown` must be at least 0 and below 1. Received: {arguments.unknown}.")
     arguments.option = running.options(arguments.option)
+    encoders.check_length(arguments, facts)
     arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 

@@ -96,6 +96,12 @@ def settle(arguments):
     if not 0 <= arguments.unknown < 1:
         raise ValueError(f"`--unknown` must be at least 0 and below 1. Received: {arguments.unknown}.")
     arguments.option = running.options(arguments.option)
+    if arguments.question_length > arguments.length - 4 and arguments.encoder:
+        raise ValueError(
+            f"`--question-length` must leave the passage room in `--length`, {arguments.length}. "
+            f"Received: {arguments.question_length}."
+        )
+    encoders.check_length(arguments, facts)
     arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
