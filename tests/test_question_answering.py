@@ -492,8 +492,7 @@ def test_passages_of_a_document_are_whole_and_bounded():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        (["--model", "textcnn"], ValueError, "must be a reader of words"),
-        (["--model", "bert_tiny_span"], ValueError, "must be a reader of words"),
+        (["--model", "textcnn"], ValueError, "must be one for question_answering. Received: 'textcnn'"),
         (["--unknown", "1"], ValueError, "`--unknown` must be at least 0 and below 1"),
         (["--length", "1"], ValueError, "`--length` must be at least 2"),
         (["--dataset", "xquad"], ValueError, "Did you mean 'xquad_en'"),

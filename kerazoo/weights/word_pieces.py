@@ -33,8 +33,7 @@ def word_pieces(known, weights, file=None):
     Example:
 
     >>> from pathlib import Path
-    >>> Path("vocab.txt").write_text("[PAD]\\n[UNK]\\n[CLS]\\n[SEP]\\ngood\\n", encoding="utf-8")
-    31
+    >>> _ = Path("vocab.txt").write_text("[PAD]\\n[UNK]\\n[CLS]\\n[SEP]\\ngood\\n", encoding="utf-8")
     >>> word_pieces({}, None, file=Path("vocab.txt"))[0][-1]
     'good'
     """
