@@ -103,6 +103,7 @@ class Pieces:
         most = {"most": arguments.option.get("context", context), "question_most": arguments.question_length}
         self.tokenizer = tokenizer = encoders.tokenizer(arguments, ReaderPieces, known, **most)
         self.readings, self.places = {}, {}
+        self.made = {}  # Batches: their graph takes seconds to make, and each epoch asks again.
         for part in PARTS:
             questions = getattr(data, part)
             passages, passage_of, self.places[part], spans = _indexed(questions, tokenizer)
@@ -131,9 +132,11 @@ class Pieces:
         """Batches of what `with_answers` takes; `short` cuts and pads texts as TFLite takes them."""
         from kerazoo.data.piece_questions import piece_question_batches
 
-        options = {"length": self.length, "padded_to": self.length} if short else {}
-        batches = piece_question_batches(self.readings[part], self.tokenizer, batch_size=BATCH, **options)
-        return batches.map(lambda inputs, _: inputs)
+        if (part, short) not in self.made:
+            options = {"length": self.length, "padded_to": self.length} if short else {}
+            batches = piece_question_batches(self.readings[part], self.tokenizer, batch_size=BATCH, **options)
+            self.made[part, short] = batches.map(lambda inputs, _: inputs)
+        return self.made[part, short]
 
 
 def answer(run, reading, part, questions, short=False):
