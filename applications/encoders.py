@@ -23,9 +23,9 @@ def settle(arguments, facts):
         facts: `kerazoo.info` of the model.
 
     Raises:
-        ValueError: an encoder whose texts are split otherwise, `--weights` of another model, an unknown tag, or
-            `--unknown` for an encoder.
-        FileNotFoundError: weights that are not there.
+        ValueError: an encoder whose texts are split otherwise, `--weights` for another model, or `--unknown` for an
+            encoder.
+        FileNotFoundError: weights that are neither a tag nor there.
     """
     from kerazoo.models.text.keras_hub_sizes import FAMILIES, WORD_PIECES
 
@@ -72,6 +72,10 @@ def tokenizer(arguments, kind, texts, *, lowercase=True, **options):
         texts: strings.
         lowercase: whether capitals make no difference to what is learned; weights bring their own rule.
         **options: of the kind.
+
+    Raises:
+        FileNotFoundError, ConnectionError: as `kerazoo.weights.word_pieces.word_pieces`.
+        ValueError: a vocabulary whose padding is not id 0.
     """
     from kerazoo import catalog
     from kerazoo.weights.word_pieces import word_pieces
