@@ -41,6 +41,54 @@ def test_attention_depends_on_how_far_apart_tokens_are():
     np.testing.assert_allclose(np.linalg.norm(query, axis=-1), np.linalg.norm(query[:1], axis=-1).repeat(30, 0), 1e-5)
 
 
+def turned_by_the_formula(x, rates, first=0):
+    """(1, T, D) with channel i and i + D/2 turned as complex numbers, in float64."""
+    pairs = x[..., : x.shape[-1] // 2] + 1j * x[..., x.shape[-1] // 2 :].astype("float64")
+    pairs = pairs * np.exp(1j * (first + np.arange(x.shape[1]))[:, None] * rates)
+    return np.concatenate([pairs.real, pairs.imag], axis=-1)
+
+
+def test_positions_far_out_turn_as_the_formula_says():
+    layer, rates = RotaryPositions(1, positions=131_072), 10_000.0 ** (-np.arange(4) / 4)
+    x = np.random.default_rng(0).normal(size=(1, 9, 8)).astype("float32")
+    layer.build(x.shape)
+    for first in (0, 1020, 131_063):  # The second run of nine goes over a span's end, the last one to the last place.
+        received = keras.ops.convert_to_numpy(layer.step(x, state=[], position=first)[0])
+        np.testing.assert_allclose(received, turned_by_the_formula(x, rates, first), atol=2e-6)
+    assert sum(wave.nbytes for wave in (*layer.waves, *layer.spans)) < 50_000  # No table of all places.
+
+
+def test_a_long_context_writes_as_a_short_one_does():
+    short, long = smoke(context=64, length=None), smoke(context=20_000, length=None)
+    tokens = np.random.default_rng(0).integers(0, 50, (2, 31)).astype("int32")
+    wanted = short(tokens).numpy()
+    np.testing.assert_allclose(long(tokens), wanted, atol=1e-5 * np.abs(wanted).max())
+    received = [Generator(model).generate([[3, 4]], tokens=12, temperature=0)[0].tolist() for model in (short, long)]
+    assert received[0] == received[1]
+
+
+def test_long_waves_are_stretched():
+    stretch = {"factor": 8.0, "low": 1.0, "high": 4.0, "positions": 100}
+    layer, rates = RotaryPositions(1, 4096, 1000.0, stretch), 1000.0 ** (-np.arange(4) / 4)
+    x = np.random.default_rng(0).normal(size=(1, 4096, 8)).astype("float32")
+    between = (100 * rates[1] / (2 * np.pi) - 1) / 3  # 2.8 turns in 100 positions: kept by so much.
+    assert 0 < between < 1 and 100 * rates[0] / (2 * np.pi) > 4 and 100 * rates[2] / (2 * np.pi) < 1
+    wanted = rates * np.array([1, between + (1 - between) / 8, 1 / 8, 1 / 8])
+    np.testing.assert_allclose(layer(x), turned_by_the_formula(x, wanted), atol=2e-6)
+    again = RotaryPositions.from_config(layer.get_config())
+    np.testing.assert_array_equal(again(x), layer(x))
+    for wrong in ({"factor": 8.0}, stretch | {"low": 4.0}, stretch | {"other": 1}):
+        with pytest.raises(ValueError, match=r"`stretch` must have \['factor', 'high', 'low', 'positions'\]"):
+            RotaryPositions(1, 4096, stretch=wrong)
+
+
+def test_positions_turn_nothing_in_every_fourth_block():
+    blocks = {layer.name.split("_")[0] for layer in smoke(depth=9, unturned=4).layers if "positions" in layer.name}
+    assert blocks == {f"block{index}" for index in (1, 2, 3, 5, 6, 7, 9)}
+    with pytest.raises(ValueError, match="`unturned` must be an integer of at least 1. Received: -1"):
+        smoke(unturned=-1)
+
+
 def test_steps_equal_the_full_pass():
     model = smoke(length=None)
     tokens = np.random.default_rng(0).integers(0, 50, (3, 11)).astype("int32")

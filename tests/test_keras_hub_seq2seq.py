@@ -187,6 +187,20 @@ def test_a_preset_that_is_not_here_is_named(tag, preset, monkeypatch):
     assert asked == [preset]
 
 
+@pytest.mark.parametrize("given", ["en", "hf://somebody/Llama"])
+def test_what_another_host_has_is_fetched_by_keras_hub(given, monkeypatch, tmp_path):
+    wanted = {"en": "hf://HuggingFaceTB/SmolLM2-135M"}.get(given, given)
+
+    def offline(preset):
+        raise ValueError(f"Preset {preset} has no config.json. Make sure ...")
+
+    monkeypatch.setattr(keras_hub.models.Backbone, "from_preset", offline)
+    with pytest.raises(ConnectionError, match=f"'{wanted}' could not be downloaded.*save_to_preset"):
+        kerazoo.build("smollm2_135m", weights=given, depth=1, vocabulary_size=100)
+    with pytest.raises(ValueError, match="has no config.json"):  # A folder is there: nothing to download.
+        kerazoo.build("smollm2_135m", weights=str(tmp_path), depth=1, vocabulary_size=100)
+
+
 @pytest.mark.parametrize("family", ["t5", "bart"])
 def test_every_tag_is_a_preset_that_keras_hub_knows(family):
     catalog.import_all()

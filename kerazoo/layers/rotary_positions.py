@@ -1,8 +1,14 @@
 """Queries and keys turned by their position, so that attention knows how far apart they stand."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
+
+LONG = 8192  # Up to so many positions there is a table of every wave; beyond, one of SPAN and one of whole spans.
+SPAN = 1024
+STRETCH = {"factor", "low", "high", "positions"}
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -21,7 +27,7 @@ class RotaryPositions(keras.layers.Layer):
     Shapes: (B, T, heads * D) -> the same.
 
     Raises:
-        ValueError: channels that the heads do not share so, or a sequence of more than `positions`.
+        ValueError: channels that the heads do not share so, a sequence of more than `positions`, or another `stretch`.
 
     Example:
 
@@ -32,17 +38,23 @@ class RotaryPositions(keras.layers.Layer):
     [0.5403000116348267, 0.8414999842643738]
     """
 
-    def __init__(self, heads, positions, base=10_000.0, **options):
+    def __init__(self, heads, positions, base=10_000.0, stretch=None, **options):
         super().__init__(**options)
+        if stretch is not None and not (set(stretch) == STRETCH and 0 < stretch["low"] < stretch["high"]):
+            raise ValueError(f"`stretch` must have {sorted(STRETCH)}, 0 < low < high. Received: {stretch}.")
         self.heads, self.positions, self.base = heads, positions, base
+        self.stretch = stretch and dict(stretch)
 
     def build(self, input_shape):
         if input_shape[-1] % (2 * self.heads):
             raise ValueError(f"Each head needs an even number of channels. Received: {input_shape[-1]}, {self.heads}.")
         self.size = input_shape[-1] // self.heads
         rate = float(self.base) ** (-np.arange(0, self.size, 2) / self.size)
-        angle = np.arange(self.positions)[:, None] * rate
-        self.cosines, self.sines = (wave(angle).astype("float32") for wave in (np.cos, np.sin))
+        if self.stretch:
+            rate = _stretched(rate, **self.stretch)
+        span = self.positions if self.positions <= LONG else SPAN
+        self.waves = _waves(np.arange(span), rate)
+        self.spans = None if span == self.positions else _waves(np.arange(0, self.positions, span), rate)
 
     def call(self, x):
         if x.shape[1] is not None and x.shape[1] > self.positions:
@@ -56,18 +68,39 @@ class RotaryPositions(keras.layers.Layer):
     def step(self, x, *, state, position):
         """`x` that stands at `position` and after it."""
         time, half = ops.shape(x)[1], self.size // 2
-        cosines, sines = (
-            ops.expand_dims(ops.slice(ops.convert_to_tensor(wave), (position, 0), (time, half)), 1)
-            for wave in (self.cosines, self.sines)
-        )
+        cosines, sines = (ops.expand_dims(wave, 1) for wave in self._waves_at(position, time))
         # In float32: a bfloat16 has not the digits to tell late positions apart.
         pairs = ops.reshape(ops.cast(x, "float32"), (-1, time, self.heads, 2, half))
         first, second = pairs[:, :, :, 0], pairs[:, :, :, 1]
         turned = ops.stack([first * cosines - second * sines, second * cosines + first * sines], axis=3)
         return ops.cast(ops.reshape(turned, (-1, time, self.heads * self.size)), x.dtype), state
 
+    def _waves_at(self, position, time):
+        """Cosines and sines (time, D / 2) of the angles at a position and after it."""
+        if self.spans is None:
+            return [
+                ops.slice(ops.convert_to_tensor(wave), (position, 0), (time, self.size // 2)) for wave in self.waves
+            ]
+        places = position + ops.arange(time)
+        cosine, sine = (ops.take(wave, places % SPAN, axis=0) for wave in self.waves)
+        further_cosine, further_sine = (ops.take(wave, places // SPAN, axis=0) for wave in self.spans)
+        return cosine * further_cosine - sine * further_sine, sine * further_cosine + cosine * further_sine
+
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return super().get_config() | {"heads": self.heads, "positions": self.positions, "base": self.base}
+        own = {"heads": self.heads, "positions": self.positions, "base": self.base, "stretch": self.stretch}
+        return super().get_config() | own
+
+
+def _waves(places, rate):
+    """Cosines and sines (P, D / 2) float32; the angles are not, which late positions would be told apart too little."""
+    angle = places[:, None] * rate
+    return np.cos(angle).astype("float32"), np.sin(angle).astype("float32")
+
+
+def _stretched(rate, *, factor, low, high, positions):
+    turns = positions * rate / (2 * math.pi)  # Of each wave in the positions of the first training.
+    kept = np.clip((turns - low) / (high - low), 0, 1)
+    return rate * (kept + (1 - kept) / factor)

@@ -9,12 +9,12 @@ from kerazoo.extras import need
 from kerazoo.weights.keras_hub_presets import fetched
 
 
-def backbone(preset, kind):
+def backbone(preset, *kinds):
     """A preset's backbone.
 
     Args:
         preset: a name that keras-hub knows, or a folder that it reads.
-        kind: the class in `keras_hub.models` that it must be of.
+        *kinds: the classes in `keras_hub.models` that it must be one of.
 
     Raises:
         ImportError: keras-hub is not installed.
@@ -31,8 +31,8 @@ def backbone(preset, kind):
             f"keras-hub does not find {error} in the configuration of {str(preset)!r}; of a folder of transformers, "
             "give the file model.safetensors."
         ) from error
-    if type(core).__name__ != kind:
-        raise ValueError(f"The preset {preset!r} must be a {kind}. Received: {type(core).__name__}.")
+    if type(core).__name__ not in kinds:
+        raise ValueError(f"The preset {preset!r} must be a {' or '.join(kinds)}. Received: {type(core).__name__}.")
     return core
 
 

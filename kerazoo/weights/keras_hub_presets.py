@@ -55,16 +55,21 @@ def fetched(kind, preset):
         ConnectionError: the preset is neither in kagglehub's cache nor can it be downloaded.
         ValueError: a folder of transformers that lacks something keras-hub reads.
     """
+    offline = (
+        f"The keras-hub preset {preset!r} could not be downloaded ({{}}). Without a network, give the path of a folder "
+        "that `save_to_preset` wrote."
+    )
     try:
         return kind.from_preset(preset)
     except (ConnectionError, OSError) as error:
         # kagglehub's and requests' errors for a missing network are operating-system errors.
         if isinstance(error, FileNotFoundError):
             raise
-        raise ConnectionError(
-            f"The keras-hub preset {preset!r} could not be downloaded ({error}). Without a network, give the path "
-            "of a folder that `save_to_preset` wrote."
-        ) from error
+        raise ConnectionError(offline.format(error)) from error
+    except ValueError as error:  # What keras-hub says of another host's files that it did not get.
+        if "://" not in str(preset) or "has no config.json" not in str(error):
+            raise
+        raise ConnectionError(offline.format(error)) from error
     except Exception as error:  # safetensors' own, which no one but keras-hub needs to import here.
         if "does not contain tensor" not in str(error):
             raise

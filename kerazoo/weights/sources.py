@@ -9,6 +9,7 @@ from kerazoo.registry import unknown_choice
 from kerazoo.weights import files, gguf_files, packaged, torch_files
 
 FOLDER = Path(__file__).parent
+HANDLES = ("hf://", "kaggle://", "modelscope://")  # keras-hub fetches what they name.
 
 
 def source(entry, wanted):
@@ -35,7 +36,8 @@ def source(entry, wanted):
             return FromTorch(entry, packaged.torch_file(facts["packaged"]))
         return FromFile(FOLDER / facts["file"], preset=facts.get("arguments", {}), sha256=facts["sha256"])
     if isinstance(wanted, os.PathLike) or "." in str(wanted) or os.sep in str(wanted):
-        if Path(wanted).is_dir() and any(facts.get("from") == "keras_hub" for facts in entry.weights.values()):
+        hub = any(facts.get("from") == "keras_hub" for facts in entry.weights.values())
+        if hub and (Path(wanted).is_dir() or str(wanted).startswith(HANDLES)):
             return FromBuilder(str(wanted))
         suffix = Path(wanted).suffix
         if suffix in torch_files.SUFFIXES:
