@@ -20,6 +20,7 @@ REPORT = "export.json"
 METADATA = "metadata.json"
 LABELS = "labels.txt"
 TOKENIZER = "tokenizer.json"
+BEGIN, STEP = "begin", "step"  # Folders of what writes token for token.
 _SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".keras": "keras"}
 _NEEDS = {
     "onnx": ("onnxruntime", 'pip install "kerazoo[onnx]"'),
