@@ -14,11 +14,12 @@ SST2 = {
 }
 SST2_ADDRESS = "https://raw.githubusercontent.com/clairett/pytorch-sentiment-classification/master/data/SST2/"
 TWEETS_ADDRESS = "https://raw.githubusercontent.com/cardiffnlp/tweeteval/main/datasets/"
-# Classes in the order of the labels; the score that counts, and RoBERTa-base's of the benchmark's paper.
+# Classes in the order of the labels; macro-F1 of RoBERTa-base in the benchmark's paper, whose 0.597 for irony is the F1
+# of the class "ironic" alone and stands beside no macro-F1.
 TWEETS = {
     "emotion": {
         "classes": ("anger", "joy", "optimism", "sadness"),
-        "published": 0.761,
+        "published": [{"score": 0.761}],
         "train_text": (306_630, "2c62f67aeb3eac1aea0e5a9c3d0f4bc337992581f3f858061786a1fb4d79d95e"),
         "train_labels": (6_514, "987e767d8679e18abdf7de37a6d2bcd0a40a296ddd704e8d515cf0e3033c8d9c"),
         "val_text": (34_556, "e2e30c86b8cbb97944d6543aedc06eace3bb275cb2f381aba787b838b4f23ca5"),
@@ -28,7 +29,7 @@ TWEETS = {
     },
     "irony": {
         "classes": ("not ironic", "ironic"),
-        "published": 0.597,
+        "published": [],
         "train_text": (231_594, "a888125a44f7dfaa25b026318748d0e62cc9a300d20f66eafd62011a19eaea23"),
         "train_labels": (5_724, "fc69e6106c0f1f433a91536e08f83c71a391d7b219f7684d42f243a8089af77d"),
         "val_text": (76_760, "8806cf3793e300a485cfae34892fc3a0a2f9a183deb06c750c6531515c83051e"),
@@ -38,7 +39,7 @@ TWEETS = {
     },
     "offensive": {
         "classes": ("not offensive", "offensive"),
-        "published": 0.795,
+        "published": [{"score": 0.795}],
         "train_text": (1_529_074, "78a7a32e38b10af7d8970b008bf17f661c8d0a90dad145fa0fa6a944669650db"),
         "train_labels": (23_832, "c0b7d6ebdaa4ebcf6fc557ef1e775d92eda160218a0e3b1dd48eb8234dc892a6"),
         "val_text": (179_188, "816f36d180c35f15a5104838cb73856a0bef42043482fe738f3481b06242a55c"),
@@ -132,5 +133,5 @@ def tweets(task):
         source=f"TweetEval, {task}, https://github.com/cardiffnlp/tweeteval",
         terms="for research; the tweets are their authors', shared under the platform's terms",
         metric="macro_f1",
-        published=[{"of": "RoBERTa-base (Barbieri et al., 2020)", "score": facts["published"]}],
+        published=[{"of": "RoBERTa-base (Barbieri et al., 2020)", **score} for score in facts["published"]],
     )
