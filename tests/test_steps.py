@@ -58,7 +58,8 @@ def test_a_language_model_writes_from_its_files(name, quantize, tmp_path):
         length=14,
         formats=("saved_model", "tflite"),
         quantize=quantize,
-        metadata={"labels": ["a"], "language": "none"},
+        prompts=[[3, 4, 9, 2], [17, 11, 8, 30], [7, 45, 3, 3]],
+        metadata={"language": "none"},
     )
     assert reports[BEGIN] is None and reports[STEP].path == str(tmp_path / "steps" / "1" / STEP / "1")
     engines = {file.engine for file in reports[STEP].files}
@@ -114,6 +115,9 @@ def test_clear_errors(tmp_path):
         export_steps(model, tmp_path, length=9, source=SOURCE)
     with pytest.raises(ValueError, match="must have an input 'tokens'"):
         export_steps(kerazoo.build("resnet20"), tmp_path, length=9)
+    for prompts in ([3, 4], [[3, 50]], [[1] * 10], [[0.5]], []):
+        with pytest.raises(ValueError, match=r"`prompts` must be \(N, at most 9\) ids in \[0, 50\)"):
+            export_steps(model, tmp_path, length=9, prompts=prompts)
     with pytest.raises(FileNotFoundError, match="a folder that `export_steps` wrote"):
         Steps(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -13,11 +13,21 @@ from kerazoo.exporters.versions import new_version
 from kerazoo.generation.one_step import one_step
 from kerazoo.generation.stepper import Stepper
 
-ROWS, TOKENS = 4, 3  # Of the example that the files are held against.
+ROWS, TOKENS = 16, 3  # Of the examples that the files are held against; TOKENS of those that are made up.
 
 
 def export_steps(
-    model, path, *, length, source=None, formats=("tflite",), quantize=None, batch_size=1, tokenizer=None, metadata=None
+    model,
+    path,
+    *,
+    length,
+    source=None,
+    prompts=None,
+    formats=("tflite",),
+    quantize=None,
+    batch_size=1,
+    tokenizer=None,
+    metadata=None,
 ):
     """Exports a language model or a translator as `path/<version>/step/` and, with a source, `path/<version>/begin/`.
 
@@ -30,6 +40,8 @@ def export_steps(
         path: the folder of all versions; nothing in it is overwritten.
         length: tokens that there is room for, the given ones too.
         source: for a model that has one, examples of it: (N, S) ids, or {input: array}; sources will have this length.
+        prompts: examples of what is written, (N, T) ids: the files are held against the model after them. Those made up
+            for None tell little of a trained model with 8-bit weights.
         formats: "tflite", "saved_model", or both.
         quantize: further TFLite files: "float16", "dynamic" (8-bit weights), or both.
         batch_size: rows of the TFLite files, all at one position.
@@ -59,10 +71,9 @@ def export_steps(
     given, longest = {}, None
     if others:
         given = source if isinstance(source, dict) else {others[0]: source}
-        given = {name: np.resize(array, (ROWS, *np.shape(array)[1:])) for name, array in given.items()}
-        longest = max(array.shape[1] for array in given.values())
+        longest = max(np.shape(array)[1] for array in given.values())
     begin, step = one_step(model, length=length, source_length=longest)
-    examples = _examples(begin, step, given, length)
+    examples = _examples(begin, step, given, _prompts(prompts, step, length))
     options = {"formats": formats, "quantize": quantize, "batch_size": batch_size}
     with new_version(path) as (folder, move):
         reports = {BEGIN: None}
@@ -73,7 +84,7 @@ def export_steps(
             folder / STEP,
             representative_data=examples[STEP],
             tokenizer=tokenizer,
-            metadata=(metadata or {}) | {"length": length},
+            metadata=(metadata or {}) | {"length": length, "output": "logits"},
             **options,
         )
         _, target = move()
@@ -83,26 +94,36 @@ def export_steps(
     return reports
 
 
-def _examples(begin, step, source, length):
-    """{part: {input: array}}: a source, and a state as it is after some tokens, with what comes next."""
-    rng = np.random.default_rng(0)
-    inputs = {name: tuple(tensor.shape)[1:] for name, tensor in step.input.items()}
-    carried = {name: np.zeros((ROWS, *shape), step.input[name].dtype) for name, shape in inputs.items()}
+def _prompts(prompts, step, length):
+    """(ROWS, T) ids, the last of which stand at the position that is compared.
+
+    Raises:
+        ValueError: none, too long ones, or ids out of range.
+    """
+    size = step.output["logits"].shape[-1]
+    if prompts is None:
+        return np.random.default_rng(0).integers(0, size, (ROWS, min(TOKENS + 1, length))).astype("int32")
+    prompts = np.asarray(prompts)
+    fits = prompts.ndim == 2 and prompts.size and prompts.dtype.kind in "iu" and prompts.shape[1] <= length
+    if not fits or prompts.min() < 0 or prompts.max() >= size:
+        raise ValueError(f"`prompts` must be (N, at most {length}) ids in [0, {size}). Received: {prompts!r}.")
+    return np.resize(prompts, (max(ROWS, len(prompts)), prompts.shape[1])).astype("int32")
+
+
+def _examples(begin, step, source, prompts):
+    """{part: {input: array}}: sources, and the states as they are after prompts, with what comes next."""
+    rows, time = prompts.shape
+    shapes = {name: tuple(tensor.shape)[1:] for name, tensor in step.input.items()}
+    carried = {name: np.zeros((rows, *shape), step.input[name].dtype) for name, shape in shapes.items()}
     examples = {}
     if begin:
         interface = Interface(begin)
+        source = {name: np.resize(array, (rows, *np.shape(array)[1:])) for name, array in source.items()}
         examples[BEGIN] = interface.unpack(source)
         carried |= {name: np.asarray(value) for name, value in interface.serve(**examples[BEGIN]).items()}
-    ids = rng.integers(0, step.output["logits"].shape[-1], (ROWS, TOKENS + 1)).astype("int32")
-    for position in range(min(TOKENS, length - 1)):
-        answers = step(
-            carried | {"tokens": ids[:, position : position + 1], "position": np.full(ROWS, position, "int32")}
-        )
-        carried |= {name: np.asarray(value) for name, value in answers.items() if name in inputs}
-    last = min(TOKENS, length - 1)
-    examples[STEP] = carried | _at(last, ids)
-    return examples
-
-
-def _at(position, ids):
-    return {"tokens": ids[:, position : position + 1], "position": np.full(ROWS, position, "int32")}
+    for position in range(time):
+        carried |= {"tokens": prompts[:, position : position + 1], "position": np.full(rows, position, "int32")}
+        if position < time - 1:
+            answers = step(carried)
+            carried |= {name: np.asarray(value) for name, value in answers.items() if name in carried}
+    return examples | {STEP: carried}
