@@ -8,6 +8,7 @@ import kerazoo
 from kerazoo import catalog
 from kerazoo.engines.files import BEGIN, STEP
 from kerazoo.engines.steps import Steps
+from kerazoo.exporters import parity
 from kerazoo.exporters.report import ExportError
 from kerazoo.exporters.steps import export_steps
 from kerazoo.generation.beam import BeamSearch
@@ -47,6 +48,23 @@ def test_steps_give_what_the_whole_model_gives(name):
         logits = answers.pop("logits").numpy()
         np.testing.assert_allclose(logits, wanted[:, position], atol=1e-4 * np.abs(wanted).max())
         carried |= {name: np.asarray(value) for name, value in answers.items()}
+
+
+def test_quantised_steps_are_judged_by_what_they_answer():
+    rng = np.random.default_rng(0)
+    wanted = {"logits": rng.normal(size=(20, 9)), "state_00": rng.normal(size=(20, 4, 6))}
+    off = wanted["state_00"] + 0.3 * rng.normal(size=(20, 4, 6))
+    shifted = np.roll(wanted["logits"], 1, axis=1)
+    assert parity.is_classifier(keras.Sequential(), {"output": "logits"})
+    assert not parity.is_classifier(keras.Sequential(), {"output": "vectors"})
+
+    def problem(received, quantization):
+        kind = ("tflite", quantization)
+        return parity.compare(wanted | received, wanted, kind=kind, classifier=True).problem
+
+    assert problem({"state_00": off}, "dynamic") is None
+    assert "'state_00' has a relative error" in problem({"state_00": off}, None)
+    assert "'logits' has a relative error" in problem({"logits": shifted}, "dynamic")
 
 
 def test_many_states_keep_their_order_when_their_names_are_sorted():
