@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
-LONG = 8192  # Up to so many positions there is a table of every wave; beyond, one of SPAN and one of whole spans.
-SPAN = 1024
+# Up to LONG positions there is a table of all; beyond, one of SPAN and one of whole spans: each layer has its own, and
+# an exported file holds them all.
+LONG, SPAN = 2048, 256
 STRETCH = {"factor", "low", "high", "positions"}
 
 
