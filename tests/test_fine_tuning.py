@@ -299,6 +299,7 @@ def test_a_tagger_from_columns_to_raw_texts(tmp_path):
     assert found["tags"][0].tolist() == ["O", "B-PER", "I-PER", "O", "O", "B-LOC", "O"] and not any(found["words"][1])
 
 
+@pytest.mark.slow  # Two minutes; what it goes through is tested by itself above, and whole with a tagger.
 def test_a_reader_from_questions_to_raw_texts(tmp_path):
     rng, data, count = np.random.default_rng(0), [], 0
     for article in range(12):

@@ -31,6 +31,7 @@ DETECTIONS = {"boxes", "scores", "classes"}
 SAME_BOXES = 0.98
 # The error of a box that is not there, or of another class.
 OTHER_BOX = 10.0
+NEXT_TOKEN = "next_token"  # What the metadata says of a model whose answers are scores of it.
 # Outputs that a model's next call takes: no answers, so that quantised ones may differ where the answers are the same.
 CARRIED = ("state_", "encoded_")
 # Below this, an output is compared absolutely: it is zero but for rounding.
@@ -145,7 +146,7 @@ def agreement(received, wanted):
 
 def is_classifier(model, metadata):
     """Whether the model's outputs are scores of classes, by its loss or what the metadata says."""
-    if metadata.get("labels") or metadata.get("output") in ("logits", "probabilities"):
+    if metadata.get("labels") or metadata.get("output") == NEXT_TOKEN:
         return True
     losses = getattr(model, "loss", None)
     losses = losses.values() if isinstance(losses, dict) else losses if isinstance(losses, (list, tuple)) else [losses]

@@ -8,6 +8,7 @@ import numpy as np
 from kerazoo.engines.files import BEGIN, STEP
 from kerazoo.engines.interface import Interface
 from kerazoo.exporters import export
+from kerazoo.exporters.parity import NEXT_TOKEN
 from kerazoo.exporters.precision import in_float32
 from kerazoo.exporters.versions import new_version
 from kerazoo.generation.one_step import one_step
@@ -84,7 +85,7 @@ def export_steps(
             folder / STEP,
             representative_data=examples[STEP],
             tokenizer=tokenizer,
-            metadata=(metadata or {}) | {"length": length, "output": "logits"},
+            metadata=(metadata or {}) | {"length": length, "output": NEXT_TOKEN},
             **options,
         )
         _, target = move()
