@@ -154,8 +154,9 @@ def test_clear_errors(tmp_path):
     for prompt, tokens in (([], 2), ([1, 2, 3], 4), ([1], 0)):
         with pytest.raises(ValueError, match=f"must fit into 6. Received: {len(prompt)} and {tokens}"):
             steps.write(prompt, tokens=tokens)
-    with pytest.raises(ValueError, match="`source` must be given"):
-        steps.started(source=SOURCE)
+    for call in (steps.started, lambda source: steps.write([1], tokens=2, source=source[0])):
+        with pytest.raises(ValueError, match="`source` must be given for a model that has one, and for no other"):
+            call(source=SOURCE)
 
 
 def test_nothing_is_left_of_steps_that_differ(tmp_path, monkeypatch):

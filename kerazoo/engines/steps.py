@@ -55,12 +55,17 @@ class Steps:
             source: (B, S) ids, filled up with padding to the length that was exported, or {input: array}.
             rows: B of a model without a source.
         """
-        if (source is None) != (self.begin is None):
-            raise ValueError(f"`source` must be given for a model that has one. Received: {source!r}.")
+        self._check(source)
         if source is not None:
             return dict(self.begin(source))
         facts = {name: facts for name, facts in self.step.signature.inputs.items() if name.startswith(STATE)}
         return {name: np.zeros((rows, *each.shape[1:]), each.dtype) for name, each in facts.items()}
+
+    def _check(self, source):
+        if (source is None) != (self.begin is None):
+            raise ValueError(
+                f"`source` must be given for a model that has one, and for no other. Received: {source!r}."
+            )
 
     def __call__(self, tokens, position, carried):
         """Logits (B, V) after `tokens` (B,) that stand at `position`, and what goes to the next step."""
@@ -83,7 +88,7 @@ class Steps:
             A list of ints.
 
         Raises:
-            ValueError: no prompt, or more tokens than there is room for.
+            ValueError: no prompt, more tokens than there is room for, or a source that lacks or that the model has not.
         """
         prompt = [int(token) for token in prompt]
         if not prompt or tokens < 1 or len(prompt) + tokens > self.length:
@@ -91,6 +96,7 @@ class Steps:
                 f"A prompt of at least one id and at least one more token must fit into {self.length}. "
                 f"Received: {len(prompt)} and {tokens}."
             )
+        self._check(source)
         if source is not None:
             one = source if isinstance(source, dict) else {next(iter(self.begin.signature.inputs)): source}
             source = {name: np.asarray(array)[None] for name, array in one.items()}

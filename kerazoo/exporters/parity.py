@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerazoo.generation.one_step import ENCODED, STATE
+
 # Largest relative error: float32 rounding in another order of operations; half precision weights
 # (11 bits); 8-bit weights. Full int8 has its own rule below. A SavedModel runs the same kernels, but float32 itself is
 # not finer: after EfficientNetV2's five hundred layers the model's own answers are 5e-6 from those in float64, so that
@@ -33,7 +35,7 @@ SAME_BOXES = 0.98
 OTHER_BOX = 10.0
 NEXT_TOKEN = "next_token"  # What the metadata says of a model whose answers are scores of it.
 # Outputs that a model's next call takes: no answers, so that quantised ones may differ where the answers are the same.
-CARRIED = ("state_", "encoded_")
+CARRIED = (STATE, ENCODED)
 # Below this, an output is compared absolutely: it is zero but for rounding.
 TINY = 1e-6
 
