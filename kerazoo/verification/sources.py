@@ -1,4 +1,8 @@
-"""What a model is made of: the files behind it, hashed, so that only what changed is verified again."""
+"""What a model is made of: the code behind it, hashed, so that only what changed is verified again.
+
+Docstrings, comments and formatting do not count, nor do readers of checkpoints and of data: the smoke
+model that is measured is built without either.
+"""
 
 import ast
 import hashlib
@@ -7,14 +11,32 @@ import importlib.util
 from pathlib import Path
 
 VERSIONED = ("keras", "tensorflow")
+# The registry, the list of extras and the packages' front pages say nothing about what a model computes.
+NOT_CODE_OF_A_MODEL = ("__init__.py", "registry.py", "extras.py")
+NOT_PACKAGES_OF_A_MODEL = ("kerazoo.weights", "kerazoo.data")
 
 
 def digest(module) -> str:
-    """A hash of a module's file and of all files of its package that it imports, directly or not."""
+    """A hash of the code of a module and of all modules of its package that it imports, directly or not."""
     hashed = hashlib.sha256()
     for path in sorted(_files(module)):
-        hashed.update(path.read_bytes())
+        hashed.update(repr(_code(ast.parse(path.read_bytes()))).encode())
     return hashed.hexdigest()[:16]
+
+
+def _code(node):
+    """A syntax tree as nested tuples, the same under every supported version of Python, without docstrings."""
+    if isinstance(node, list):
+        return tuple(map(_code, node))
+    if not isinstance(node, ast.AST):
+        return node
+    fields = {}
+    for name, value in ast.iter_fields(node):
+        if name == "body" and isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            value = value[ast.get_docstring(node, clean=False) is not None :]
+        if value is not None and value != [] and name not in ("ctx", "kind"):
+            fields[name] = _code(value)
+    return type(node).__name__, tuple(fields.items())
 
 
 def versions() -> dict:
@@ -26,9 +48,11 @@ def _files(module) -> set:
     package = module.partition(".")[0]
     found, waiting = set(), [module]
     while waiting:
-        path = _path(waiting.pop())
-        # The registry, the list of extras and the packages' front pages say nothing about what a model computes.
-        if path is None or path in found or path.name in ("__init__.py", "registry.py", "extras.py"):
+        name = waiting.pop()
+        if any(f"{name}.".startswith(f"{package}.") for package in NOT_PACKAGES_OF_A_MODEL):
+            continue
+        path = _path(name)
+        if path is None or path in found or path.name in NOT_CODE_OF_A_MODEL:
             continue
         found.add(path)
         for node in ast.walk(ast.parse(path.read_bytes())):
