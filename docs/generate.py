@@ -36,14 +36,26 @@ def short_table(models) -> str:
     for facts, names in families(models):
         shown = ", ".join(f"`{name}`" for name in names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         lines.append(f"| {facts['domain']} | {facts['task']} | {shown} | <{facts['source']}> |")
-    promises = [o for facts in models.values() for o in facts.get("measured", {}).get("promises", {}).values()]
-    kept = sum(outcome["status"] == "pass" for outcome in promises)
-    failed = sum(outcome["status"] == "fail" for outcome in promises)
+    statuses = [outcome["status"] for outcome in measurements(models)]
+    smoke_models = {facts["measured"]["measured_on"] for facts in models.values() if "measured" in facts}
     lines.append("")
     lines.append(
-        f"{len(models)} models; {kept:,} promises kept, {failed} known failures, each with its reason in the catalog."
+        f"{len(models)} names share {len(smoke_models)} models at the small size that is verified; "
+        f"{statuses.count('pass'):,} promises were measured and kept, {statuses.count('fail')} are known failures, "
+        "each with its reason in the catalog. Names of one small model share its results, which count once here; parameters "
+        "are counted for each name."
     )
     return "\n".join(lines)
+
+
+def measurements(models) -> list:
+    """The outcome of every promise that was measured: of a group's small model once, of each name's size once."""
+    return [
+        outcome
+        for name, facts in models.items()
+        for promise, outcome in facts.get("measured", {}).get("promises", {}).items()
+        if promise == "parameters" or name == facts["measured"]["measured_on"]
+    ]
 
 
 def long_table(models) -> str:

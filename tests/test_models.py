@@ -11,7 +11,8 @@ import os
 import pytest
 
 from kerazoo import catalog
-from kerazoo.verification import plan, verify
+from kerazoo.verification import plan, promises, verify
+from kerazoo.verification.subject import Subject
 
 SAMPLE = int(os.environ.get("KERAZOO_VERIFY_SAMPLE", "2"))
 QUICK = 60  # Seconds that the promises of a group took when the catalog was written.
@@ -24,8 +25,8 @@ UNCHANGED = [members for members in GROUPS if members not in CHANGED]
 
 def _seconds(members):
     """What the catalog's record of a group took."""
-    promises = catalog.info(members[0])["measured"]["promises"]
-    return sum(outcome.get("seconds", 0) for name, outcome in promises.items() if name not in plan.OWN)
+    measured = catalog.info(members[0])["measured"]["promises"]
+    return sum(outcome.get("seconds", 0) for name, outcome in measured.items() if name not in plan.OWN)
 
 
 def _todays(groups, count):
@@ -45,8 +46,8 @@ def _todays_sample():
 def test_promises_hold(members):
     """A failure names the model, the promise and the reason."""
     # Full-size parameter counts of large models stay with the catalog unless their source changed.
-    promises = None if members in CHANGED else [p for p in plan.PROMISES if p not in plan.OWN]
-    broken = {report.name: report.regressions() for report in verify(*members, promises=promises)}
+    wanted = None if members in CHANGED else [p for p in plan.PROMISES if p not in plan.OWN]
+    broken = {report.name: report.regressions() for report in verify(*members, promises=wanted)}
     assert not {name: reasons for name, reasons in broken.items() if reasons}
 
 
@@ -55,10 +56,17 @@ def test_catalog_records_every_promise(name):
     """Kept, or not applicable with a reason, or a known failure with a reason."""
     if plan.changed(name):
         pytest.skip("its record is out of date: it is verified in full in this run")
-    promises = catalog.info(name).get("measured", {}).get("promises", {})
-    assert set(promises) == set(plan.PROMISES)
-    silent = [p for p, outcome in promises.items() if outcome["status"] != "pass" and not outcome["reason"]]
+    measured = catalog.info(name).get("measured", {}).get("promises", {})
+    assert set(measured) == set(plan.PROMISES)
+    silent = [p for p, outcome in measured.items() if outcome["status"] != "pass" and not outcome["reason"]]
     assert not silent
+
+
+def test_arguments_are_documented():
+    """Docstrings are no part of what a record depends on, so this promise is checked for every builder here."""
+    builders = {catalog.entry(name).builder: name for name in catalog.list_models()}
+    for name in builders.values():
+        promises.arguments(Subject(name))
 
 
 @pytest.mark.parametrize("name", catalog.list_models())

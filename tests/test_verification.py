@@ -14,7 +14,7 @@ from kerazoo import registry
 from kerazoo.verification import plan, promises, verify
 from kerazoo.verification.runner import Report
 from kerazoo.verification.sources import digest
-from kerazoo.verification.subject import Broken, NotApplicable, Subject, relative_error, within
+from kerazoo.verification.subject import Broken, NotApplicable, Subject, relative_error, relative_step_error, within
 
 
 def _sample(rng, batch):
@@ -40,6 +40,8 @@ class Odd(layers.Layer):
             return x * 0.0 + 1.0
         if self.fault == "not finite":
             return x / 0.0
+        if self.fault == "faint":
+            return x * 1e-4
         if self.fault == "overflow":
             return x * 1e6 if self.compute_dtype == "float16" else x
         return x
@@ -72,7 +74,7 @@ def subject(monkeypatch):
     return make
 
 
-SOUND = ["compiled", "forward", "gradients", "overfits", "responds", "inference_mode", "keras_roundtrip", "xla"]
+SOUND = ["compiled", "forward", "gradients", "learns", "responds", "inference_mode", "keras_roundtrip", "xla"]
 SOUND += ["mixed_bfloat16", "mixed_float16"]
 
 
@@ -89,7 +91,7 @@ def test_a_sound_model_keeps_them(subject, promise):
         ("inference_mode", "training by default"),
         ("keras_roundtrip", "forgets its setting"),
         ("responds", "constant"),
-        ("overfits", "constant"),
+        ("learns", "constant"),
         ("forward", "not finite"),
         ("mixed_float16", "overflow"),
     ],
@@ -120,13 +122,63 @@ def test_xla_fault_is_seen(subject, monkeypatch):
     def skewed(**overrides):
         model = build(**overrides)
         calls.append(model)
-        if len(calls) == 3:  # The trained one, the eager step, the XLA step.
-            model.optimizer.learning_rate = 0.0101
+        if len(calls) == 4:  # The trained one, two eager steps, the XLA step.
+            model.optimizer.learning_rate = 1.01 * promises.STEP_RATE
         return model
 
     monkeypatch.setattr(one, "build", skewed)
     with pytest.raises(Broken, match="relative error 1.0"):
         promises.xla(one)
+
+
+def test_a_step_that_leaves_most_weights_alone_is_seen(subject, monkeypatch):
+    """Of the weights whose gradients are ten thousand times smaller than the largest, none moves."""
+    step = promises._step
+
+    def lazy(*arguments, **options):
+        changes = step(*arguments, **options)
+        if options.get("run_eagerly"):
+            return changes
+        largest = max(np.abs(change).max() for change in changes)
+        return [change * (np.abs(change).max() == largest) for change in changes]
+
+    one = subject("faint")
+    assert promises._step_error(one, {"jit_compile": False}) < 1e-4
+    monkeypatch.setattr(promises, "_step", lazy)
+    assert promises._step_error(one, {"jit_compile": False}) == pytest.approx(1, abs=0.01)
+    with pytest.raises(Broken, match="relative error 1.00e[+]00"):
+        promises.xla(one)
+
+
+def test_another_metric_or_optimizer_after_a_round_trip_is_seen(subject, monkeypatch):
+    one = subject()
+    promises._same_compilation(one)
+    loads = promises._saved_and_loaded
+    for match, compiled in (
+        ("optimizer", {"optimizer": keras.optimizers.SGD(0.01)}),
+        ("losses and metrics", {"metrics": ["accuracy"]}),
+        ("relative error", {"loss": keras.losses.SparseCategoricalCrossentropy()}),
+    ):
+
+        def other(subject, model, compiled=compiled):
+            loaded = loads(subject, model)
+            loaded.compile(**({"optimizer": loaded.optimizer, "loss": loaded.loss} | compiled))
+            return loaded
+
+        monkeypatch.setattr(promises, "_saved_and_loaded", other)
+        with pytest.raises(Broken, match=match):
+            promises._same_compilation(one)
+
+
+def test_relative_step_error_takes_each_weight_by_itself():
+    expected = [np.array([100.0, -3.0]), np.array([0.01])]
+    assert relative_step_error([expected[0], np.array([0.0101])], expected, expected) == pytest.approx(0.01)
+    noisy = [expected[0], np.array([0.0102])]
+    assert relative_step_error([expected[0], np.array([0.0101])], expected, noisy) == 0.0
+    with pytest.raises(Broken, match="no weight moves by more than rounding"):
+        relative_step_error(expected, expected, [2 * change for change in expected])
+    with pytest.raises(Broken, match="not finite"):
+        relative_step_error([expected[0], np.array([np.nan])], expected, expected)
 
 
 def test_relative_error_is_strict():
@@ -211,6 +263,20 @@ def test_digest_moves_with_what_a_model_imports(tmp_path, monkeypatch):
     assert digest("digested.model") == before
     (package / "loss.py").write_text("def loss(): return 1\n")
     assert digest("digested.model") != before
+
+
+def test_digest_is_of_code_alone(tmp_path, monkeypatch):
+    package = tmp_path / "commented"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "model.py").write_text("def model(a):\n    return [a, f'{a}']\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = digest("commented.model")
+    text = '"""A docstring."""\n# A comment.\ndef model(a):\n    "And one."\n    return [\n        a, f"{a}"]\n'
+    (package / "model.py").write_text(text)
+    assert digest("commented.model") == before
+    (package / "model.py").write_text("def model(a):\n    return [a, f'{a} ']\n")
+    assert digest("commented.model") != before
 
 
 def test_unknown_promises_and_models_are_refused():

@@ -13,7 +13,7 @@ PROMISES = {
     "arguments": _CORE,
     "forward": _CORE,
     "gradients": _CORE,
-    "overfits": _CORE,
+    "learns": _CORE,
     "responds": _CORE,
     "inference_mode": _CORE,
     "keras_roundtrip": _CORE,

@@ -12,7 +12,15 @@ import numpy as np
 import tensorflow as tf
 
 from kerazoo.builder import build
-from kerazoo.verification.subject import LEARNT, Broken, NotApplicable, flat, relative_error, within
+from kerazoo.verification.subject import (
+    LEARNT,
+    Broken,
+    NotApplicable,
+    flat,
+    relative_error,
+    relative_step_error,
+    within,
+)
 
 # float32 sums taken in another order; a step through batch norm over 8 samples magnifies them.
 FORWARD_TOLERANCE = 1e-4
@@ -63,9 +71,7 @@ def forward(subject):
 def gradients(subject):
     """Every trainable weight receives a finite gradient that is not all zero."""
     model = subject.build()
-    rng = np.random.default_rng(0)
-    for weight in model.trainable_weights:  # Away from zeros, which would hide what lies behind them.
-        weight.assign_add(rng.normal(0, 0.02, weight.shape).astype("float32"))
+    _away_from_zeros(model)
     with tf.GradientTape() as tape:
         outputs = model(subject.inputs, training=True)
         loss = model.compute_loss(x=subject.inputs, y=subject.targets, y_pred=outputs)
@@ -82,8 +88,8 @@ def gradients(subject):
     return len(received)
 
 
-def overfits(subject):
-    """Learns one batch by heart."""
+def learns(subject):
+    """The loss on one batch of 8 examples falls below half of its first value within 80 steps."""
     _, first, last, left = subject.trained
     if not left < LEARNT:
         raise Broken(f"the loss goes from {first:.3g} only to {last:.3g}")
@@ -106,43 +112,86 @@ def inference_mode(subject):
 
 
 def keras_roundtrip(subject):
-    """`.keras` in safe mode, without custom objects: the same outputs, compiled the same."""
+    """`.keras` in safe mode, without custom objects: the same outputs and optimizer state, loss, metrics, optimizer."""
     model, *_ = subject.trained
+    loaded = _saved_and_loaded(subject, model)
+    state, expected = flat(loaded.optimizer.variables), flat(model.optimizer.variables)
+    if len(state) != len(expected) or not all(map(np.array_equal, state, expected)):
+        raise Broken("the optimizer's state is another one")
+    error = within(relative_error(loaded(subject.inputs), model(subject.inputs)), 1e-6)
+    return max(error, _same_compilation(subject))
+
+
+def _same_compilation(subject):
+    """Compares what the builder compiled, before and after a round trip: the optimizer, each loss and metric."""
+    model = subject.build()
+    loaded = _saved_and_loaded(subject, model)
+    if not loaded.compiled or loaded.name != model.name:
+        raise Broken(f"compiled={loaded.compiled}, name={loaded.name!r}")
+    received, expected = (keras.optimizers.serialize(m.optimizer) for m in (loaded, model))
+    if received != expected:
+        raise Broken(f"optimizer {received} in place of {expected}")
+    logs, expected = ({}, {})
+    for one, into in ((loaded, logs), (model, expected)):
+        one.run_eagerly = True  # Tracing takes longer than one batch.
+        into.update(one.test_on_batch(subject.inputs, subject.targets, return_dict=True))
+    if logs.keys() != expected.keys():
+        raise Broken(f"losses and metrics {sorted(logs)} in place of {sorted(expected)}")
+    return within(relative_error(logs, expected), 1e-5)
+
+
+def _saved_and_loaded(subject, model):
     path = f"{subject.folder.name}/model.keras"
     model.save(path)
-    loaded = keras.saving.load_model(path, safe_mode=True)
-    if not (loaded.compiled and loaded.name == model.name):
-        raise Broken(f"compiled={loaded.compiled}, name={loaded.name!r}")
-    return within(relative_error(loaded(subject.inputs), model(subject.inputs)), 1e-6)
+    return keras.saving.load_model(path, safe_mode=True)
 
 
 def xla(subject):
-    """XLA equals eager: forward, and every weight's change in one training step."""
+    """XLA equals eager: forward, and each weight's change in one training step."""
     model, *_ = subject.trained
     error = relative_error(tf.function(model, jit_compile=True)(subject.inputs), model(subject.inputs))
     within(error, FORWARD_TOLERANCE)
-    eager = _step(subject, run_eagerly=True)
-    return max(error, within(relative_error(_step(subject, jit_compile=True), eager), STEP_TOLERANCE))
+    return max(error, within(_step_error(subject, {"jit_compile": True}), STEP_TOLERANCE))
 
 
-def _step(subject, inputs=None, targets=None, *, strategy=None, **options):
-    """The change of all trainable weights in one step of plain descent, as one vector.
-
-    Plain, because Adam's division would turn rounding into full steps. Batch norm over a few nearly
-    equal values does the same, so that its epsilon is large here, in both of the steps compared.
-    """
+def _step_error(subject, options, inputs=None, targets=None):
+    """Error of a training step under `options`, beside eager steps from the same weights and from nearly the same."""
     inputs = subject.inputs if inputs is None else inputs
     targets = subject.targets if targets is None else targets
+    expected = _step(subject, inputs, targets, run_eagerly=True)
+    rounded = _step(subject, inputs, targets, rounding=2.0**-23, run_eagerly=True)
+    return relative_step_error(_step(subject, inputs, targets, **options), expected, rounded)
+
+
+# Far above the weights, so that adding a change to its weight rounds nothing away; a power of two rounds nothing.
+STEP_RATE = 2.0**20
+
+
+def _step(subject, inputs, targets, *, strategy=None, rounding=0.0, **options):
+    """The change of each trainable weight in one step of plain descent, a list of arrays.
+
+    Plain, because Adam's division would turn rounding into full steps. Batch norm over a few nearly
+    equal values does the same, so that its epsilon is large here, in all steps compared. Weights are moved away from
+    zeros, which would hide what lies behind them; `rounding` moves them once more, by that share of each.
+    """
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model = subject.without_chance(subject.build(optimizer=keras.optimizers.SGD(0.01), metrics=[]))
+        model = subject.without_chance(subject.build(optimizer=keras.optimizers.SGD(STEP_RATE), metrics=[]))
         for layer in model._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.epsilon = 1.0
         model.compile(optimizer=model.optimizer, loss=model.loss, **options)
+        _away_from_zeros(model, rounding)
         before = flat(model.trainable_weights)
         model.fit(tf.data.Dataset.from_tensors((inputs, targets)), shuffle=False, verbose=0)
-        changes = [after - b for after, b in zip(flat(model.trainable_weights), before)]
-    return np.concatenate([change.ravel() for change in changes])
+        return [after - b for after, b in zip(flat(model.trainable_weights), before)]
+
+
+def _away_from_zeros(model, rounding=0.0):
+    """Adds the same small random numbers to all trainable weights of a fresh model."""
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        moved = keras.ops.convert_to_numpy(weight) + rng.normal(0, 0.02, weight.shape)
+        weight.assign((moved * (1 + rounding * rng.choice((-1.0, 1.0), weight.shape))).astype("float32"))
 
 
 def mixed_float16(subject):
@@ -172,7 +221,7 @@ def _mixed_step(subject, precision):
 
 
 def data_parallel(subject):
-    """One step on two devices under MirroredStrategy equals the step on one.
+    """One step on two devices under MirroredStrategy equals the step on one, weight by weight.
 
     Batch normalisation takes each replica's own statistics, so models that have it see the same half
     of the batch on both devices.
@@ -186,6 +235,5 @@ def data_parallel(subject):
     if any(isinstance(layer, keras.layers.BatchNormalization) for layer in single._flatten_layers()):
         half = subject.examples // 2
         inputs, targets = keras.tree.map_structure(lambda array: np.concatenate([array[:half]] * 2), (inputs, targets))
-    expected = _step(subject, inputs, targets, run_eagerly=True)
-    received = _step(subject, inputs, targets, strategy=strategy, jit_compile=False)
-    return within(relative_error(received, expected), STEP_TOLERANCE)
+    options = {"strategy": strategy, "jit_compile": False}
+    return within(_step_error(subject, options, inputs, targets), STEP_TOLERANCE)

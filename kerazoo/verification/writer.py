@@ -11,7 +11,7 @@ def write(reports=(), findings=None, path=catalog.PATH) -> dict:
     """Writes the catalog: every registered model's facts, measurements of `reports` over the ones at hand.
 
     Args:
-        reports: `Report`s with every promise measured.
+        reports: `Report`s; promises that one does not have stay as they were recorded.
         findings: name -> measurements of other kinds to merge in, for instance `{"xla_faster": {"cpu": True}}`.
         path: the catalog file; it is written beside and moved into place.
 
@@ -27,7 +27,9 @@ def write(reports=(), findings=None, path=catalog.PATH) -> dict:
         measured = before.get(name, {}).get("measured", {})
         models[name] = catalog.facts(entry) | ({"measured": measured} if measured else {})
     for report in reports:
-        models[report.name].setdefault("measured", {}).update(report.measured())
+        measured = models[report.name].setdefault("measured", {})
+        promises = measured.get("promises", {}) | report.promises
+        measured.update(report.measured() | {"promises": promises})
     for name, found in (findings or {}).items():
         models[name].setdefault("measured", {}).update(found)
     result = {"models": models}
