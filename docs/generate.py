@@ -42,8 +42,8 @@ def short_table(models) -> str:
     lines.append(
         f"{len(models)} names share {len(smoke_models)} models at the small size that is verified; "
         f"{statuses.count('pass'):,} promises were measured and kept, {statuses.count('fail')} are known failures, "
-        "each with its reason in the catalog. Names of one small model share its results, which count once here; parameters "
-        "are counted for each name."
+        "each with its reason in the catalog. Names of one small model share its results, which count once here; "
+        "parameters are counted for each name."
     )
     return "\n".join(lines)
 
