@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from kerazoo.arguments import Parser
 from kerazoo.training import distribution
 
 OUTPUT = ("out", "resume", "json")
@@ -17,9 +18,7 @@ JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
 
 def parser(task, doc):
     """An empty parser of `kerazoo run <task>`."""
-    return argparse.ArgumentParser(
-        prog=f"kerazoo run {task}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return Parser(prog=f"kerazoo run {task}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def add_output(arguments, task, *, export=True, resume=True):

@@ -1,33 +1,60 @@
 """The command line: kerazoo list | info | run | export | verify | benchmark | doctor."""
 
 import argparse
+import contextlib
 import json
+import os
 import sys
+import traceback
 
-from kerazoo import __version__, catalog
+from kerazoo import __version__, catalog, quiet
+from kerazoo.arguments import Parser
 
 
 def main(argv=None) -> int:
-    """Runs one command and returns its exit status; errors of use are one line on stderr."""
+    """Runs one command and returns its exit status; an error is one line on stderr.
+
+    Status 2 is an error of use, 1 a check that failed or a fault of kerazoo's own, 130 a stop by the user.
+    """
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = _parser()
+    verbose = "--verbose" in argv
+    argv = [word for word in argv if word != "--verbose"]
+    try:
+        with contextlib.nullcontext() if verbose else quiet.libraries():
+            status = _command(argv)
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:  # `kerazoo list | head -1`: whoever read has enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (ValueError, OSError, ImportError) as error:
+        return _failed(quiet.one_line(error), 2, verbose)
+    except KeyboardInterrupt:
+        return _failed("interrupted", 130, False)
+    except Exception as error:
+        message = f"unexpected {type(error).__name__}: {quiet.one_line(error)}"
+        return _failed(f"{message} (a fault of kerazoo's: --verbose shows where)", 1, verbose)
+
+
+def _failed(message, status, verbose):
+    if verbose:
+        traceback.print_exc()
+    print(f"kerazoo: {message}", file=sys.stderr)
+    return status
+
+
+def _command(argv):
     if argv[:1] == ["run"] and len(argv) > 1 and not argv[1].startswith("-"):
         arguments = argparse.Namespace(command=_run, task=argv[1], rest=argv[2:])
     else:
-        arguments = parser.parse_args(argv)
-    try:
-        return arguments.command(arguments) or 0
-    except (ValueError, OSError, ImportError) as error:
-        print(f"kerazoo: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("kerazoo: interrupted", file=sys.stderr)
-        return 130
+        arguments = _parser().parse_args(argv)
+    return arguments.command(arguments) or 0
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="kerazoo", description="Compiled, verified, exportable Keras models.")
+    parser = Parser(prog="kerazoo", description="Compiled, verified, exportable Keras models.")
     parser.add_argument("--version", action="version", version=f"kerazoo {__version__}")
+    parser.add_argument("--verbose", action="store_true", help="show what libraries log, and tracebacks of errors")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="names of the models that match")
@@ -119,7 +146,7 @@ def _run(arguments):
 
 
 def _export(arguments):
-    _quiet()
+    quiet.import_tensorflow()
     import keras
 
     from kerazoo.exporters import export
@@ -136,7 +163,7 @@ def _export(arguments):
 
 
 def _verify(arguments):
-    _quiet()
+    quiet.import_tensorflow()
     from kerazoo.verification import plan, runner, writer
 
     names = runner.select(arguments.names)
@@ -172,7 +199,7 @@ def _verify(arguments):
 
 
 def _benchmark(arguments):
-    _quiet()
+    quiet.import_tensorflow()
     from kerazoo import benchmarks
 
     return benchmarks.run(arguments)
@@ -184,12 +211,6 @@ def _doctor(arguments):
     findings = doctor.examine()
     print(json.dumps(findings, indent=1) if arguments.json else doctor.table(findings))
     return int(not findings["healthy"])
-
-
-def _quiet():
-    from kerazoo.quiet import import_tensorflow
-
-    import_tensorflow()
 
 
 if __name__ == "__main__":

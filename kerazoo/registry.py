@@ -133,10 +133,22 @@ def registered() -> Mapping[str, Entry]:
     return MappingProxyType(_ENTRIES)
 
 
+# Kind of choice -> the command that lists them.
+LISTED_BY = {"model": "kerazoo list", "task": "kerazoo run"}
+
+
 def unknown_choice(kind, received, choices, limit=30) -> str:
-    """The sentence for a name that is not among the choices: the rule, the nearest, all, what came."""
+    """The sentence for a name that is not among the choices: the rule, the nearest three, what came.
+
+    Up to `limit` choices are named; of more it says how many there are and what lists them.
+    """
     choices = sorted(map(str, choices))
-    nearest = difflib.get_close_matches(str(received), choices, n=3)
-    hint = f" Did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
-    listed = ", ".join(choices[:limit]) + (f", ... ({len(choices)} in all)" if len(choices) > limit else "")
-    return f"Unknown {kind}.{hint} It must be one of: {listed or '(none)'}. Received: {received!r}."
+    nearest = difflib.get_close_matches(str(received), choices, n=3, cutoff=0.5)
+    names = [*map(repr, nearest)]
+    hint = f" Did you mean {' or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}?" if names else ""
+    if len(choices) > limit:
+        how = f"`{LISTED_BY[kind]}` lists them" if kind in LISTED_BY else f"for instance {', '.join(choices[:3])}"
+        rule = f"There are {len(choices)}; {how}."
+    else:
+        rule = f"It must be one of: {', '.join(choices) or '(none)'}."
+    return f"Unknown {kind}.{hint} {rule} Received: {received!r}."

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 
 
-class ExportError(RuntimeError):
+class ExportError(ValueError):
     """A conversion that failed, or a file whose outputs are not the model's."""
 
 
