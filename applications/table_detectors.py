@@ -39,15 +39,17 @@ def fitted(name, train, *, seed=0):
 
     from kerazoo.data.encoder import Encoder
     from kerazoo.evaluate.predict import compiled
-    from kerazoo.models.anomaly.dev_net import DevNet, balanced_batches
+    from kerazoo.models.anomaly.dev_net import balanced_batches
 
     keras.utils.set_random_seed(seed)
     encoder = Encoder(train)
     if not encoder.numeric:
         raise ValueError("A detector of strange rows needs a column of numbers. Received: categories alone.")
     rows, looked_for = encoder.scaled(train), train.target == train.positive
-    model = kerazoo.build(name, numeric=len(encoder.numeric), seed=seed)
-    if isinstance(model, DevNet):
+    counted = name == "dev_net"  # Its epochs are of so many steps; the others' are whole passes over the rows.
+    together = None if counted else "auto"
+    model = kerazoo.build(name, numeric=len(encoder.numeric), seed=seed, steps_per_execution=together)
+    if counted:
         batches = balanced_batches(rows, looked_for, batch_size=LABELLED_BATCH, seed=seed)
         model.fit(batches, steps_per_epoch=LABELLED_STEPS, epochs=EPOCHS, verbose=0, shuffle=False)
     else:

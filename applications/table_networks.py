@@ -72,7 +72,7 @@ def train(arguments, train_rows, validation_rows, folder, settings, *, verbose):
     keras.utils.set_random_seed(arguments.seed)
     encoder = Encoder(train_rows, scaling=arguments.scaling)
     options = {"learning_rate": arguments.learning_rate, "precision": arguments.precision, "seed": arguments.seed}
-    model = build(arguments, train_rows, encoder, **options)
+    model = build(arguments, train_rows, encoder, steps_per_execution="auto", **options)
     journal = Journal(folder, configuration=settings, monitor="val_loss", mode="min", patience=arguments.patience)
     first = journal.restore(model)
     counts = np.maximum(np.bincount(train_rows.target, minlength=len(train_rows.classes)), 1)

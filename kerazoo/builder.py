@@ -41,8 +41,10 @@ def build(
         jit_compile: True, False, or "auto": what was measured as faster for this model on this
             kind of device. True raises where XLA cannot compile the model. Both this and
             `steps_per_execution` are switched off, with a warning, under a distribution strategy.
-        steps_per_execution: batches in one call of the compiled step; None takes 32 for a model so small
-            that the call would cost more than the step, else 1.
+        steps_per_execution: batches in one call of the compiled step; None is 1. Above 1, Keras rounds
+            `steps_per_epoch`, `validation_steps` and `predict(steps=)` up to a multiple of it, and callbacks
+            hear of every so many batches only: ask for it where training runs over whole, finite data.
+            "auto" takes 32 for a model so small that the call would cost more than the step, else 1.
         optimizer: replaces the model's own: a Keras name or instance.
         loss: replaces the model's own: a Keras name or instance.
         metrics: replaces the model's own: a list.

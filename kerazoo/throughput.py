@@ -1,6 +1,7 @@
 """How many examples a second training takes in, by precision, XLA and steps per execution."""
 
 import gc
+import math
 import time
 
 import keras
@@ -24,7 +25,13 @@ def measure(name, *, batch, build_arguments=None, steps=32, rounds=3, seconds=0.
     Returns:
         A list of rows: {"loop": "fit" or "hand-written", "precision", "xla", "steps_per_execution",
         "examples_per_second"}, or "error" in place of the last.
+
+    Raises:
+        ValueError: `steps` that a combination would not run whole.
     """
+    whole = math.lcm(*STEPS_PER_EXECUTION)
+    if steps < 1 or steps % whole:
+        raise ValueError(f"`steps` must be a multiple of {whole}. Received: {steps!r}.")
     combinations = [
         {"loop": "fit", "precision": precision, "xla": xla, "steps_per_execution": count}
         for precision in PRECISIONS

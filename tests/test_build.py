@@ -100,24 +100,6 @@ def test_policy_is_restored_after_an_error():
         small(precision="half")
 
 
-def test_small_models_join_their_steps_by_default(images):
-    assert kerazoo.build("mlp").steps_per_execution == 32
-    assert kerazoo.build("resnet20").steps_per_execution == 1
-    model = kerazoo.build("mlp", input_shape=(16, 16, 3))
-    model.fit(images, np.zeros(4), batch_size=1, epochs=3, verbose=0)
-    assert int(model.optimizer.iterations) == 12, "an epoch shorter than the joined steps is run in full"
-    with pytest.raises(ValueError, match="`steps_per_execution` must be a positive integer"):
-        small(steps_per_execution=0)
-
-
-def test_multiply_adds_as_published():
-    """ResNet-20 has 40.6 million (He 2015's architecture, counted by hand: kernels times positions)."""
-    from kerazoo.training.steps import multiply_adds
-
-    assert multiply_adds(kerazoo.build("mlp", input_shape=(2, 2, 3), hidden=(4,), num_classes=5)) == 12 * 4 + 4 * 5
-    assert multiply_adds(kerazoo.build("resnet20")) == 40_551_040
-
-
 def test_xla_is_an_error_where_it_cannot_compile(monkeypatch):
     from kerazoo.training import xla
 

@@ -1,6 +1,7 @@
 """Training on more than one device or process: real processes on 127.0.0.1, equal to one process's training."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +281,169 @@ def test_a_worker_that_never_starts_is_named():
     assert f"nothing from worker 1 ({addresses[1]})." in str(chief)
     assert isinstance(other, TimeoutError)
     assert "no start from the chief" in str(other)
+
+
+def send(stop, address, *parts):
+    """Talks to the chief as a stranger: sends the parts, again and again where it is dropped, and then stays silent."""
+    host, _, port = address.rpartition(":")
+    while not stop.is_set():
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.settimeout(0.1)
+            for part in parts:
+                connection.sendall(part)
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    if not connection.recv(1000):
+                        break
+        time.sleep(0.05)
+
+
+STRANGERS = {
+    "silent": [b""],
+    "half a line": [b"kerazoo wor"],
+    "a line without end": [b"kerazoo worker 1 " + b"x" * 3_000_000],
+    "an HTTP probe": [b"GET /healthz HTTP/1.1\r\nHost: chief\r\n\r\n"],
+    "binary": [bytes(range(256)) * 10],
+    "an empty line": [b"\n"],
+    "a chief": [b"kerazoo worker 0 LIST\n"],
+    "a worker too many": [b"kerazoo worker 7 LIST\n"],
+    "no worker": [b"kerazoo worker one LIST\n"],
+}
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_strangers_at_the_chiefs_port_are_ignored(kind):
+    """They come before the workers and stay; the workers meet none the less, at once."""
+    addresses, stop = tuple(free_addresses(3)), threading.Event()
+    parts = [part.replace(b"LIST", ",".join(addresses).encode()) for part in STRANGERS[kind]]
+    strangers = [threading.Thread(target=send, args=(stop, addresses[0], *parts)) for _ in range(3)]
+    outcomes = [None] * 3
+
+    def come(index):
+        try:
+            time.sleep(0.5 * index)
+            outcomes[index] = Cluster(addresses, index).meet(60) or "met"
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            outcomes[index] = error
+
+    workers = [threading.Thread(target=come, args=(index,)) for index in range(3)]
+    began = time.monotonic()
+    for thread in strangers + workers:
+        thread.start()
+    for thread in workers:
+        thread.join(TIMEOUT)
+    taken = time.monotonic() - began
+    stop.set()
+    for thread in strangers:
+        thread.join(TIMEOUT)
+    assert outcomes == ["met"] * 3
+    assert taken < 30
+
+
+def test_more_strangers_than_are_kept_do_not_keep_a_worker_out(monkeypatch):
+    from kerazoo.training.distribution import meeting
+
+    monkeypatch.setattr(meeting, "_WAITING", 2)
+    addresses = tuple(free_addresses(2))
+    host, _, port = addresses[0].rpartition(":")
+    chief = threading.Thread(target=Cluster(addresses, 0).meet, args=(30,))
+    chief.start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(12):
+            for _attempt in range(100):  # Until the chief listens.
+                with contextlib.suppress(ConnectionRefusedError):
+                    stack.enter_context(socket.create_connection((host, int(port)), timeout=5))
+                    break
+                time.sleep(0.1)
+        assert Cluster(addresses, 1).meet(30) is None
+        chief.join(30)
+        assert not chief.is_alive()
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_the_deadline_holds_whoever_connects(kind):
+    """A silent connection, or one that sends for ever, does not hold the chief beyond its time."""
+    addresses, stop = tuple(free_addresses(2)), threading.Event()
+    parts = [part.replace(b"LIST", ",".join(addresses).encode()) for part in STRANGERS[kind]]
+    stranger = threading.Thread(target=send, args=(stop, addresses[0], *parts))
+    stranger.start()
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match=f"nothing from worker 1 .{addresses[1]}.\\."):
+        Cluster(addresses, 0).meet(1.0)
+    taken = time.monotonic() - began
+    stop.set()
+    stranger.join(TIMEOUT)
+    assert taken < 10
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"x" * 1_000_000], ids=len)
+def test_another_program_in_the_chiefs_place_is_no_chief(says):
+    addresses = tuple(free_addresses(2))
+    host, _, port = addresses[0].rpartition(":")
+    stop = threading.Event()
+
+    def serve(server):
+        while not stop.is_set():
+            with contextlib.suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    connection.sendall(says)
+                    stop.wait(0.2)
+
+    with socket.create_server((host, int(port))) as server:
+        server.settimeout(0.1)
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        with pytest.raises(TimeoutError, match="no start from the chief"):
+            Cluster(addresses, 1).meet(1.0)
+        stop.set()
+        thread.join(TIMEOUT)
+
+
+def test_a_worker_that_went_away_does_not_count():
+    """One greets and dies; the chief waits for the one that is started again, and starts with that."""
+    addresses = tuple(free_addresses(3))
+    host, _, port = addresses[0].rpartition(":")
+    outcome = []
+    chief = threading.Thread(target=lambda: outcome.append(Cluster(addresses, 0).meet(60)))
+    chief.start()
+    for _ in range(100):
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection((host, int(port))) as connection:
+            connection.sendall(f"kerazoo worker 1 {','.join(addresses)}\n".encode())
+            time.sleep(0.3)
+            break
+        time.sleep(0.1)
+    other = threading.Thread(target=Cluster(addresses, 2).meet, args=(60,))
+    other.start()
+    time.sleep(0.5)
+    assert chief.is_alive(), "worker 1 is not there any more"
+    assert Cluster(addresses, 1).meet(60) is None
+    for thread in (chief, other):
+        thread.join(60)
+    assert outcome == [None]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is 127.0.0.2 this machine too")
+def test_only_the_chiefs_own_address_is_listened_at():
+    """Another program may have the same port at an address that TF_CONFIG does not name."""
+    addresses = tuple(free_addresses(2))
+    port = int(addresses[0].rpartition(":")[2])
+    chief = threading.Thread(target=Cluster(addresses, 0).meet, args=(60,))
+    chief.start()
+    try:
+        with socket.create_server(("127.0.0.2", port)):
+            assert Cluster(addresses, 1).meet(60) is None
+    finally:
+        chief.join(60)
+
+
+def test_an_address_of_another_machine_or_in_use_is_an_error():
+    with pytest.raises(OSError, match="must be one of this machine's, with a free port. Received: '192.0.2.1:2222'"):
+        Cluster(("192.0.2.1:2222", "192.0.2.2:2222"), 0).meet(5)  # Reserved for documents: no machine has it.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(OSError, match=f"with a free port. Received: '{taken}'"):
+            Cluster((taken, "127.0.0.1:1"), 0).meet(5)
 
 
 def test_workers_with_other_addresses_are_refused():

@@ -95,7 +95,7 @@ def parse_args(argv):
     training.add_argument("--hold", type=int, help="epochs before the rate falls")
     training.add_argument("--factor", type=float, help="of the rate, each epoch after those")
     running.add_jit_compile(training)
-    training.add_argument("--steps-per-execution", type=int)
+    training.add_argument("--steps-per-execution", type=int, help="default: 32 for a small model, else 1")
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
@@ -177,7 +177,7 @@ def build(arguments, parts, *, steps):
         learning_rate=HoldThenDecay(arguments.learning_rate, steps=steps, hold=arguments.hold, factor=arguments.factor),
         precision=arguments.precision,
         jit_compile=running.JIT_COMPILE[arguments.jit_compile],
-        steps_per_execution=arguments.steps_per_execution,
+        steps_per_execution="auto" if arguments.steps_per_execution is None else arguments.steps_per_execution,
         seed=arguments.seed,
         **forecasts.builder_arguments(arguments, parts),
     )

@@ -212,7 +212,7 @@ def train(arguments, rows, folder):
 
     keras.utils.set_random_seed(arguments.seed)
     options = {"learning_rate": arguments.learning_rate, "precision": arguments.precision, "seed": arguments.seed}
-    model = build(arguments, rows.values.shape[1], **options)
+    model = build(arguments, rows.values.shape[1], steps_per_execution="auto", **options)
     journal = Journal(
         folder,
         configuration=running.settings(arguments, SETTINGS),

@@ -174,6 +174,7 @@ def train(arguments, data, folder, *, seed):
         learning_rate=rate,
         precision=arguments.precision,
         jit_compile=running.JIT_COMPILE[arguments.jit_compile],
+        steps_per_execution="auto",
         seed=seed,
     )
     adapt(model, np.asarray(scale(data.train.values)))

@@ -88,7 +88,7 @@ def parse_args(argv):
     teacher = "share of the loss that the answers of the weights' moving average have, to the mirrored image if flipped"
     training.add_argument("--mean-teacher", type=float, help=teacher)
     running.add_jit_compile(training)
-    training.add_argument("--steps-per-execution", type=int)
+    training.add_argument("--steps-per-execution", type=int, help="default: 32 for a small model, else 1")
     distribution.add_arguments(parser)
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
@@ -157,7 +157,7 @@ def build(arguments, classes, *, steps):
         weights=arguments.weights,
         precision=arguments.precision,
         jit_compile=running.JIT_COMPILE[arguments.jit_compile],
-        steps_per_execution=arguments.steps_per_execution,
+        steps_per_execution="auto" if arguments.steps_per_execution is None else arguments.steps_per_execution,
         optimizer=ConvMuon(schedule, **decay) if muon else None,
         learning_rate=None if muon else schedule,
         loss=_loss(arguments),
