@@ -1,0 +1,50 @@
+"""What the parts of a data set are called in users' folders and files."""
+
+from kerazoo.data.walk import reasons
+
+SPELLINGS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid", "dev"),
+    "test": ("test", "testing"),
+}
+PART_OF = {spelling: part for part, spellings in SPELLINGS.items() for spelling in spellings}
+
+
+def parts_among(paths):
+    """{part: path} of the folders, or files without their suffix, that are called after a part, in whatever case.
+
+    Raises:
+        ValueError: two of one part; both are in the message.
+
+    Example:
+
+    >>> from pathlib import Path
+    >>> parts_among([Path("photos/Train"), Path("photos/val"), Path("photos/cat")])
+    {'train': PosixPath('photos/Train'), 'validation': PosixPath('photos/val')}
+    """
+    found = {}
+    for path in paths:
+        part = PART_OF.get(path.stem.lower() if path.is_file() else path.name.lower())
+        if part in found:
+            raise ValueError(f"There must be one {part} part. Received: {str(found[part])!r} and {str(path)!r}.")
+        if part:
+            found[part] = path
+    return {part: found[part] for part in SPELLINGS if part in found}
+
+
+def check_not_empty(parts, left_out=()):
+    """Refuses a part of a data set's own with nothing in it: another drawn in its place would be other data.
+
+    Args:
+        parts: {part: what has a length}.
+        left_out: [(name, reason)] of what was left out, of which the message has the first.
+
+    Raises:
+        ValueError: an empty part.
+    """
+    for part, content in parts.items():
+        if not len(content):
+            raise ValueError(
+                f"The data's own {part} part must have something in it that can be read; without the part it is drawn "
+                f"from the training part. Received: nothing.{reasons(left_out)}"
+            )
