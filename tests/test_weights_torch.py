@@ -1,8 +1,11 @@
 """PyTorch state dicts: read without PyTorch and without running pickles, whole or not at all, equal in answer."""
 
 import collections
+import copy
 import pickle
 import sys
+import tracemalloc
+import types
 import zipfile
 
 import keras
@@ -276,11 +279,102 @@ def test_archives_are_bounded(tmp_path, monkeypatch):
         read_tensors(path)
 
 
-def test_memo_bombs_are_refused(tmp_path):
+FUNCTION = b"ctorch._utils\n_rebuild_tensor_v2\n"
+STATE = b"}U\x04markU\x01xs"
+# Operations by which a pickle could leave a mark on what it was given, or hang or end the process.
+FORGED = {
+    "a state for a function": (FUNCTION + STATE + b"b.", "gives a state"),
+    "slots for a function": (FUNCTION + b"N" + STATE + b"\x86b.", "gives a state"),
+    "a state for a class": (b"ccollections\nOrderedDict\n" + STATE + b"b.", "gives a state"),
+    "a state for a tensor": (b"ctorch\nFloatStorage\n" + STATE + b"b.", "gives a state"),
+    "an item in a function": (FUNCTION + b"U\x01aK\x01s.", "damaged"),
+    "items in a class": (b"ccollections\nOrderedDict\n(U\x01aK\x01u.", "damaged"),
+    "an attribute of the reader": (b"ctorch._utils\n_rebuild_tensor_v2.__globals__\n.", "only tensors are read"),
+    "an object": (b"ccollections\nOrderedDict\n)\x81.", "makes what cannot be made"),
+    "an object from arguments": (b"ccollections\nOrderedDict\n]\x85\x81.", "from arguments"),
+    "a class of before": (b"(icollections\nOrderedDict\n.", "operation INST"),
+    "a class and arguments": (b"(ccollections\nOrderedDict\no.", "operation OBJ"),
+    "an extension": (b"\x82\x01.", "operation EXT1"),
+    "a call of a string": (b"U\x01a)R.", "calls what cannot be called"),
+    "a call of a storage": (b"ctorch\nFloatStorage\n)R.", "calls what cannot be called"),
+    "a key that is a tuple": (b"})\x85" + b"\x85" * 200_000 + b"K\x01s.", "a key must be"),
+    "a persistent identifier that is nested": (b")" + b"\x85" * 200_000 + b"Q.", "damaged"),
+    "a memo of another's": (b"h\x07.", "damaged"),
+    "a mark for a value": (b"(}q\x00h\x00s.", "damaged"),
+    "a number of many digits": (b"I" + b"9" * 10_000 + b"\n.", "damaged|refused"),
+    "no end": (b"}", "damaged|no end|exhausted"),
+    "more than one value": (b"}}.", "damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+@pytest.mark.parametrize("old", [False, True], ids=["archive", "before 1.6"])
+def test_forged_pickles_leave_no_mark(tmp_path, kind, old):
+    """The reader has no attribute dictionary to write into, and imports, makes and calls nothing."""
+    from kerazoo.weights import pickles
+
+    content, reason = FORGED[kind]
+    path = tmp_path / "w.pth"
+    if old:
+        with path.open("wb") as file:
+            for item in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}):
+                Pickler(file, protocol=2).dump(item)
+            file.write(b"\x80\x02" + content)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", b"\x80\x02" + content)
+    functions = [value for part in (torch_pickles, pickles) for value in _functions(part)]
+    before = [dict(vars(function)) for function in functions]
+    with pytest.raises(ValueError, match=reason) as caught:
+        read_tensors(path)
+    assert len(str(caught.value)) < 1000 and "\n" not in str(caught.value)
+    assert [dict(vars(function)) for function in functions] == before
+    assert len(functions) > 10 and not hasattr(collections.OrderedDict, "mark")
+
+
+def _functions(module):
+    """The functions of a module and of its classes."""
+    for value in vars(module).values():
+        if isinstance(value, types.FunctionType):
+            yield value
+        elif isinstance(value, type) and value.__module__ == module.__name__:
+            yield from (part for part in vars(value).values() if isinstance(part, types.FunctionType))
+
+
+def test_memo_numbers_cost_nothing(tmp_path):
+    """Python's unpickler would reserve memory up to the number."""
     with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02}r\xff\xff\xff\x7f.")
-    with pytest.raises(ValueError, match="memo places"):
-        read_tensors(tmp_path / "w.pth")
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="holds no tensors"):
+            read_tensors(tmp_path / "w.pth")
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_members_that_share_bytes_are_refused(tmp_path):
+    """A small archive whose directory names the same bytes many times."""
+    path = write_archive(tmp_path / "w.pth", {"a": rebuilt("0", np.zeros(10_000, "float32"))}, {"0": np.zeros(10_000)})
+    with zipfile.ZipFile(path, "a") as archive:
+        first = archive.getinfo("archive/data/0")
+        for key in range(1, 99):
+            other = copy.copy(first)
+            other.filename = f"archive/data/{key}"
+            archive.filelist.append(other)
+        archive._didModify = True
+    with pytest.raises(ValueError, match="damaged or refused: its members take"):
+        read_tensors(path)
+
+
+def test_many_views_of_one_storage_are_refused(tmp_path):
+    """Tables of names may copy tensors: what looks like many cannot come from few bytes."""
+    numbers = np.zeros(50_000, "float32")
+    content = {str(key): rebuilt("0", numbers) for key in range(40)}
+    path = write_archive(tmp_path / "w.pth", content, {"0": numbers})
+    with pytest.raises(ValueError, match="many more elements than the file"):
+        read_tensors(path)
 
 
 @pytest.mark.parametrize("keep", [0.2, 0.6, 0.99])

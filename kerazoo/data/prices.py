@@ -1,10 +1,10 @@
 """Daily prices: read, checked, turned into what a model may know at the close of each day."""
 
 import io
-import tarfile
 
 import numpy as np
 
+from kerazoo.data.archives import read_tar
 from kerazoo.data.named_files import packaged_file
 from kerazoo.data.series import Series, read_series
 from kerazoo.registry import unknown_choice
@@ -52,8 +52,7 @@ def msft():
     """Microsoft's daily prices, March 1986 to November 2017, adjusted for splits and dividends."""
     facts = {"address": MSFT_ADDRESS, "sha256": MSFT_SHA256, "size": MSFT_SIZE}
     file = packaged_file("pmdarima", "datasets/data/msft.tar.gz", folder="msft", **facts)
-    with tarfile.open(file) as archive:  # One member, read into memory: its checksum is known.
-        text = archive.extractfile("msft.csv").read().decode()
+    text = read_tar(file, lambda name: name == "msft.csv")["msft.csv"].decode()
     series = read_prices(io.StringIO(text), name="msft")
     facts = {"source": "msft.csv of pmdarima 2.1.1", "terms": "CC0, as its Kaggle page says"}
     return Series(**(vars(series) | facts))

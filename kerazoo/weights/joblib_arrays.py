@@ -1,22 +1,24 @@
 """A list of arrays that joblib wrote, compressed by lz4, without running what its pickle asks for."""
 
 import io
-import pickle
+import math
 from pathlib import Path
 
 import numpy as np
 
+from kerazoo.data.archives import DAMAGED
 from kerazoo.extras import need
+from kerazoo.weights import pickles
 
 LARGEST = 64 * 2**20  # Bytes that are still taken, unpacked.
 KINDS = ("f4", "f8")
+# Names that a pickle may have: joblib's wrapper, and numpy's array and type.
+WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+ARRAY, TYPE = ("numpy", "ndarray"), ("numpy", "dtype")
 
 
 def read_arrays(path):
     """The arrays of a joblib file, float32.
-
-    The pickle between the arrays may name three things and nothing else: joblib's wrapper, numpy's array and type.
-    None of them is looked up: what stands for them here reads numbers.
 
     Args:
         path: a `.lz4` file.
@@ -33,58 +35,57 @@ def read_arrays(path):
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ValueError(f"it unpacks to more than {LARGEST} bytes.")
-        arrays = _Reader(content).load()
-        if not isinstance(arrays, list) or not arrays or not all(isinstance(item, _Array) for item in arrays):
+        arrays = _Reader(io.BytesIO(content)).load()
+        if not isinstance(arrays, list) or not arrays or not all(isinstance(item, np.ndarray) for item in arrays):
             raise ValueError("it is no list of arrays.")
-        return [item.values for item in arrays]
-    # A forged pickle can make the unpickler stumble over any of these; none of them ran its code.
-    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged or refused: {type(error).__name__}: {error}") from error
-    except ValueError as error:
+        return arrays
+    except FileNotFoundError:
+        raise
+    except DAMAGED as error:
         raise ValueError(f"{path} is damaged or refused: {error}") from error
 
 
 class _Type:
-    """Stands for `numpy.dtype`."""
+    """One of `KINDS`."""
 
-    def __init__(self, kind, *_):
-        if kind not in KINDS:
-            raise ValueError(f"Arrays must be of {KINDS}. Received: {kind!r}.")
+    __slots__ = ("kind",)
+
+    def __init__(self, kind):
         self.kind = kind
 
-    def __setstate__(self, state):
-        if state[1] != "<":
-            raise ValueError(f"Arrays must be little-endian. Received: {state[1]!r}.")
 
+class _Reader(pickles.Reader):
+    """Reads a pickle between whose operations the numbers of the arrays stand."""
 
-class _Array:
-    """Stands for joblib's wrapper: its numbers follow in the file, right behind its state."""
+    def known(self, name):
+        return name if name.parts in (WRAPPER, ARRAY, TYPE) else super().known(name)
 
-    stream = None
+    def call(self, known, arguments):
+        if getattr(known, "parts", None) != TYPE:
+            return super().call(known, arguments)
+        if arguments[0] not in KINDS:
+            raise ValueError(f"arrays must be of {KINDS}. Received: {arguments[0]!r:.40}.")
+        return _Type(arguments[0])
 
-    def __setstate__(self, state):
-        if not isinstance(state["dtype"], _Type) or state["order"] != "C":
-            raise ValueError("Arrays must be of numbers, in C's order.")
-        self.stream.read(self.stream.read(1)[0])  # So many bytes are left free to align the numbers.
-        kind, count = np.dtype(f"<{state['dtype'].kind}"), int(np.prod(state["shape"], dtype="int64"))
+    def new(self, known):
+        return known if getattr(known, "parts", None) == WRAPPER else super().new(known)
+
+    def build(self, value, state):
+        if isinstance(value, _Type):
+            if state[1] != "<":
+                raise ValueError(f"arrays must be little-endian. Received: {state[1]!r:.40}.")
+            return value
+        if getattr(value, "parts", None) != WRAPPER:
+            return super().build(value, state)
+        return self._numbers(state["dtype"], state["order"], state["shape"])
+
+    def _numbers(self, dtype, order, shape):
+        """The array whose numbers follow in the stream, after as many bytes as the first one says."""
+        if not isinstance(dtype, _Type) or order != "C":
+            raise ValueError("arrays must be of numbers, in C's order.")
+        if not all(type(number) is int and number >= 0 for number in shape):
+            raise ValueError(f"a shape must be of counts. Received: {shape!r:.80}.")
+        self.stream.read(self.stream.read(1)[0])  # They are left free to align the numbers.
+        kind, count = np.dtype(f"<{dtype.kind}"), math.prod(shape)
         content = self.stream.read(kind.itemsize * count)
-        self.values = np.frombuffer(content, kind, count).reshape(state["shape"]).astype("float32")
-
-
-class _Reader(pickle._Unpickler):
-    """In Python, because the C unpickler reads ahead, over the numbers."""
-
-    def __init__(self, content):
-        stream = io.BytesIO(content)
-        super().__init__(stream)
-        self._array = type("_Array", (_Array,), {"stream": stream})
-
-    def find_class(self, module, name):
-        known = {
-            ("joblib.numpy_pickle", "NumpyArrayWrapper"): self._array,
-            ("numpy", "ndarray"): "ndarray",
-            ("numpy", "dtype"): _Type,
-        }
-        if (module, name) not in known:
-            raise pickle.UnpicklingError(f"{module}.{name} is refused.")
-        return known[module, name]
+        return np.frombuffer(content, kind, count).reshape(shape).astype("float32")
