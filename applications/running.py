@@ -1,6 +1,5 @@
 """What every application does alike: its options for output, its record, its way back after a stop."""
 
-import argparse
 import contextlib
 import errno
 import json
@@ -18,7 +17,7 @@ JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
 
 def parser(task, doc):
     """An empty parser of `kerazoo run <task>`."""
-    return Parser(prog=f"kerazoo run {task}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return Parser(prog=f"kerazoo run {task}", description=doc)
 
 
 def add_output(arguments, task, *, export=True, resume=True):
@@ -39,18 +38,23 @@ def add_training(group, *, batch_size=None, learning_rate=None, patience=None, p
         batch_size, learning_rate, patience: what an application says of these options beyond their names.
         precision: the default.
     """
-    group.add_argument("--epochs", type=int)
-    group.add_argument("--batch-size", type=int, help=batch_size)
-    group.add_argument("--learning-rate", type=float, help=learning_rate)
+    group.add_argument("--epochs", type=int, help="passes over the training data; default: the recipe's")
+    group.add_argument("--batch-size", type=int, help=batch_size or "examples in a step; default: the recipe's")
+    group.add_argument("--learning-rate", type=float, help=learning_rate or "default: the recipe's or the model's own")
     patience = patience or "epochs without a better validation loss, then it stops"
     group.add_argument("--patience", type=int, help=patience)
-    group.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"), default=precision)
-    group.add_argument("--seed", type=int, default=0)
+    group.add_argument(
+        "--precision",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        default=precision,
+        help="of the model's own policy" if precision else "of the model's own policy; default: the recipe's",
+    )
+    group.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation")
 
 
 def add_jit_compile(group):
     """--jit-compile, a key of `JIT_COMPILE`, whose values `kerazoo.build` takes."""
-    group.add_argument("--jit-compile", choices=tuple(JIT_COMPILE), default="auto")
+    group.add_argument("--jit-compile", choices=tuple(JIT_COMPILE), default="auto", help="compile with XLA")
 
 
 def add_model_option(group):

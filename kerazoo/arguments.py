@@ -1,10 +1,22 @@
-"""Command lines: a parser whose errors are one line, and paths as a person writes them."""
+"""Command lines: one-line errors, and help that shows the defaults."""
 
 import argparse
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """The description as written; behind an option its default, where it has one that its help does not mention."""
+
+    def _get_help_string(self, action):
+        text = action.help or ""
+        given = action.option_strings and action.nargs != 0 and action.default not in (None, argparse.SUPPRESS, [])
+        return f"{text} (default: %(default)s)" if given and "default" not in text else text
+
+
 class Parser(argparse.ArgumentParser):
     """An `argparse` parser that says what is wrong in one line, without the whole usage before it."""
+
+    def __init__(self, *arguments, formatter_class=Help, **options):
+        super().__init__(*arguments, formatter_class=formatter_class, **options)
 
     def error(self, message):
         """Ends the process with status 2."""

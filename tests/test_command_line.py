@@ -160,3 +160,12 @@ def test_bad_command_lines_end_in_one_line(files):
     faults = _faults(files, seed=int(time.time() // 60), seconds=60 * MINUTES)
     assert not faults, "\n".join(faults)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1e6  # KB
+
+
+def test_help_shows_defaults(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["run", "image_classification", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of weights, order and augmentation (default: 0)" in said
+    assert "passes over the training data; default: the recipe's" in said
+    assert "default: None" not in said and "default: False" not in said
