@@ -21,3 +21,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         """Ends the process with status 2."""
         self.exit(2, f"{self.prog}: {' '.join(message.split())}. See `{self.prog} --help`.\n")
+
+    def _get_values(self, action, arg_strings):
+        if action.option_strings and arg_strings == ["--"]:  # argparse takes the value of `--option=--` away.
+            value = self._get_value(action, "--")
+            self._check_value(action, value)
+            return value
+        return super()._get_values(action, arg_strings)

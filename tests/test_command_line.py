@@ -169,3 +169,8 @@ def test_help_shows_defaults(capsys):
     assert "of weights, order and augmentation (default: 0)" in said
     assert "passes over the training data; default: the recipe's" in said
     assert "default: None" not in said and "default: False" not in said
+
+
+def test_two_dashes_are_a_value_like_any_other(capsys):
+    assert cli.main(["run", "disease_diagnosis", "--model=--"]) == 2
+    assert "Received: '--'" in capsys.readouterr().err
