@@ -7,7 +7,7 @@ import numpy as np
 
 from kerazoo.data.boxes import convert
 from kerazoo.data.detection import Record
-from kerazoo.data.parts import PART_OF, SPELLINGS
+from kerazoo.data.parts import SPELLINGS, part_in
 from kerazoo.data.walk import check_name
 
 # What every row of a list must have.
@@ -159,11 +159,7 @@ def part_of(file):
     >>> part_of(Path("annotations/instances_val2017.json"))
     'validation'
     """
-    for text in (file.stem, file.parent.name):
-        for word in "".join(c if c.isalpha() else " " for c in text.lower()).split():
-            if word in PART_OF:
-                return PART_OF[word]
-    return None
+    return part_in(file.stem) or part_in(file.parent.name)
 
 
 def _folder(file, images):

@@ -10,6 +10,18 @@ SPELLINGS = {
 PART_OF = {spelling: part for part, spellings in SPELLINGS.items() for spelling in spellings}
 
 
+def part_in(text):
+    """The part that one of a text's words names, or None.
+
+    Example:
+
+    >>> part_in("instances_val2017")
+    'validation'
+    """
+    words = "".join(sign if sign.isalpha() else " " for sign in text.lower()).split()
+    return next((PART_OF[word] for word in words if word in PART_OF), None)
+
+
 def parts_among(paths):
     """{part: path} of the folders, or files without their suffix, that are called after a part, in whatever case.
 
@@ -44,7 +56,8 @@ def check_not_empty(parts, left_out=()):
     """
     for part, content in parts.items():
         if not len(content):
+            hint = "" if part == "train" else "; where there is no such part, it is drawn from the training part"
             raise ValueError(
-                f"The data's own {part} part must have something in it that can be read; without the part it is drawn "
-                f"from the training part. Received: nothing.{reasons(left_out)}"
+                f"The {part} part of the data must have something in it that can be read{hint}. "
+                f"Received: nothing.{reasons(left_out)}"
             )

@@ -121,6 +121,15 @@ def hidden_row(names):
     return [("hidden and system files", said)] if names else []
 
 
+def left_out_notes(found):
+    """Sentences on what a `Walk` left out and skipped, for data sets that tell such things in notes."""
+    rows = [*found.left_out[:SHOWN], *hidden_row(found.hidden)]
+    more = len(found.left_out) - SHOWN
+    return tuple(f"left out: {name}: {reason}" for name, reason in rows) + (
+        (f"{more:,} more left out",) if more > 0 else ()
+    )
+
+
 def without_suffix(files):
     """{name without suffix: path} of a `Walk`'s files, by which images and their masks or labels are matched.
 
