@@ -116,11 +116,10 @@ def _run(arguments):
 
 def _export(arguments):
     _quiet()
-    import keras
-
     from kerazoo.exporters import export
+    from kerazoo.model_files import load_model
 
-    model = keras.saving.load_model(arguments.model, safe_mode=True)
+    model = load_model(arguments.model)
     report = export(
         model,
         arguments.path,

@@ -11,6 +11,7 @@ from kerazoo.data.detection_voc import read_voc, read_voc_folder, split_voc
 from kerazoo.data.detection_yolo import NAMES, read_yolo_folder
 from kerazoo.data.download import download
 from kerazoo.data.locate import data_folder
+from kerazoo.paths import expand
 from kerazoo.registry import unknown_choice
 
 FORMATS = ("coco", "voc", "yolo")
@@ -47,7 +48,7 @@ def from_path(path, *, format=None, seed=0):
     >>> from_path("photos", format="yolo").classes  # doctest: +SKIP
     ('cat', 'dog')
     """
-    path = Path(path).expanduser()
+    path = expand(path)
     if not path.exists():
         raise FileNotFoundError(f"The data must be a file or a folder. Received: {str(path)!r}.")
     if format is not None and format not in FORMATS:

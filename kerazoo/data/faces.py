@@ -9,6 +9,7 @@ import numpy as np
 from kerazoo.data.archives import read_zip
 from kerazoo.data.decode import SUFFIXES, decode_all
 from kerazoo.data.locate import data_folder
+from kerazoo.paths import expand
 from kerazoo.registry import unknown_choice
 
 FACE_SUFFIXES = (*SUFFIXES, ".pgm")
@@ -107,7 +108,7 @@ def faces_in(folder, *, size):
     >>> faces_in("staff", size=(112, 112)).people  # doctest: +SKIP
     ('anna', 'ben')
     """
-    folder = Path(folder).expanduser()
+    folder = expand(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"The faces must be a folder with a folder for each person. Received: {str(folder)!r}.")
     files = {

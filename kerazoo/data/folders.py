@@ -1,7 +1,6 @@
 """A user's own images: `class/image.jpg`, with or without train, validation and test folders around."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from kerazoo.data.decode import SUFFIXES, decode_all, orientation
 from kerazoo.data.images import ImageData, Images
 from kerazoo.data.memory import fits
 from kerazoo.data.splits import draw_missing
+from kerazoo.paths import expand
 
 PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test", "testing")}
 
@@ -39,7 +39,7 @@ def from_folder(folder, *, size, seed=0, progress=None):
     >>> from_folder("photos", size=(64, 64)).classes  # doctest: +SKIP
     ('cat', 'dog')
     """
-    folder = Path(folder).expanduser()
+    folder = expand(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"The data must be a folder of class folders. Received: {str(folder)!r}.")
     parts = _parts(folder)

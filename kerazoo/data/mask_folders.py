@@ -8,6 +8,7 @@ from kerazoo.data.decode import SUFFIXES
 from kerazoo.data.folders import PARTS
 from kerazoo.data.masks import MASK_SUFFIXES, VOID, MaskData, check_values, read_pairs
 from kerazoo.data.splits import TEST_SHARE, VALIDATION_SHARE
+from kerazoo.paths import expand
 
 IMAGES, MASKS = ("images", "image", "imgs"), ("masks", "mask", "labels", "label", "annotations")
 CLASSES = ("classes.txt", "labels.txt")
@@ -44,7 +45,7 @@ def from_mask_folder(folder, *, size=None, seed=0, border=None):
     >>> from_mask_folder("road").classes  # doctest: +SKIP
     ('sky', 'road')
     """
-    folder = Path(folder).expanduser()
+    folder = expand(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"The data must be a folder of images and masks. Received: {str(folder)!r}.")
     parts, unreadable = {}, []

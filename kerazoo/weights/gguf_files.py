@@ -5,11 +5,11 @@ The gguf package (llama.cpp's own) reads the file and undoes the quantisation; n
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from kerazoo.extras import need
+from kerazoo.paths import expand
 
 SUFFIX = ".gguf"
 TENSOR = re.compile(r"blk\.(\d+)\.(\w+)\.weight")
@@ -71,7 +71,7 @@ def read_gguf(path, *, tensors=True):
         ImportError: gguf is not installed.
         ValueError: no GGUF file, a damaged one, one that lacks a size, another architecture, or an unknown tensor.
     """
-    path = Path(path)
+    path = expand(path)
     if not path.is_file():
         raise FileNotFoundError(f"`weights` must be a tag or an existing file. Received: {str(path)!r}.")
     need("gguf")

@@ -3,10 +3,9 @@
 `.safetensors` is read by the safetensors package, `.pth` and `.pt` by `torch_pickles`.
 """
 
-from pathlib import Path
-
 import numpy as np
 
+from kerazoo.paths import expand
 from kerazoo.weights import torch_pickles
 from kerazoo.weights.torch_storages import as_array
 
@@ -38,7 +37,7 @@ def read_tensors(path) -> dict:
     >>> read_tensors(path)["fc.bias"].shape
     (3,)
     """
-    path = Path(path)
+    path = expand(path)
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be an existing weights file. Received: {str(path)!r}.")
     if path.suffix == ".safetensors":
