@@ -57,7 +57,8 @@ def source(entry, wanted):
         raise ValueError(f"`weights` must be a tag, or a file that ends in {choices}. Received: {str(wanted)!r}.")
     said = unknown_choice(f"weights for {entry.name!r} (or a path)", wanted, entry.weights)
     others = _models_with(wanted, entry)
-    raise ValueError(f"{said} {others[0]!r} has them, and {len(others)} models in all." if others else said)
+    some = ", ".join(others[:3]) + (f", ... ({len(others)} in all)" if len(others) > 3 else "")
+    raise ValueError(f"{said} Models that have {wanted!r}: {some}." if others else said)
 
 
 def _models_with(tag, entry):
