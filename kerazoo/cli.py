@@ -147,11 +147,10 @@ def _run(arguments):
 
 def _export(arguments):
     quiet.import_tensorflow()
-    import keras
-
     from kerazoo.exporters import export
+    from kerazoo.model_files import load_model
 
-    model = keras.saving.load_model(arguments.model, safe_mode=True)
+    model = load_model(arguments.model)
     report = export(
         model,
         arguments.path,

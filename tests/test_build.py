@@ -5,7 +5,6 @@ import random
 import warnings
 import zipfile
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -197,25 +196,15 @@ def test_an_archive_is_data(saved, tmp_path):
     path = tmp_path / "hostile.keras"
     with zipfile.ZipFile(saved[1]) as source, zipfile.ZipFile(path, "w") as target:
         target.writestr("config.json", json.dumps({"module": "os", "class_name": "system", "config": {}}))
-        target.writestr("../outside.txt", "outside")
         target.writestr("model.weights.h5", source.read("model.weights.h5"))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         small(weights=path)
+    with zipfile.ZipFile(path, "a") as target:
+        target.writestr("../outside.txt", "outside")
+    with pytest.raises(ValueError, match="hostile.keras has a member that leaves its folder"):
+        small(weights=path)
     assert not (tmp_path.parent / "outside.txt").exists()
-
-
-def test_links_out_of_a_weights_file_are_not_followed(saved, tmp_path):
-    path = tmp_path / "linked.weights.h5"
-    path.write_bytes(saved[2].read_bytes())
-    with h5py.File(path, "r+") as file:
-        del file["layers/dense/vars/0"]
-        file["layers/dense/vars/0"] = h5py.ExternalLink(str(saved[2]), "layers/dense/vars/0")
-    before = small(seed=5)
-    with pytest.raises(ValueError, match="missing"):
-        from kerazoo.weights import load_file
-
-        load_file(before, path)
 
 
 def test_unknown_weights_are_refused():

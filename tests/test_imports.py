@@ -15,15 +15,18 @@ PACKAGE = ROOT / "kerazoo"
 ALLOWED = {
     "registry": set(),
     "extras": set(),
+    "hdf5": set(),
+    "paths": set(),
+    "model_files": {"data", "hdf5", "paths"},
     "layers": {"extras", "registry"},
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
     "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
     "generation": {"extras", "registry"},
-    "exporters": {"engines", "generation", "quiet", "registry"},
-    "engines": {"quiet", "registry"},
+    "exporters": {"engines", "generation", "paths", "quiet", "registry"},
+    "engines": {"model_files", "paths", "quiet", "registry"},
     "evaluate": {"data", "extras", "quiet", "registry"},
-    "data": {"__version__", "extras", "quiet", "registry"},
+    "data": {"__version__", "extras", "paths", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 # The file says why in its first comment.

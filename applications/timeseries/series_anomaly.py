@@ -20,6 +20,7 @@ import numpy as np
 
 import kerazoo
 from kerazoo.applications import running
+from kerazoo.model_files import load_model
 from kerazoo.quiet import import_tensorflow
 
 TASK = "series_anomaly"
@@ -357,11 +358,9 @@ def export(arguments, record, rows, folder):
 
     A file that cannot be made, for instance because the converter fails on a forecaster, is listed with the reason.
     """
-    import keras
-
     from kerazoo.evaluate.predict import compiled, difference
 
-    scorer = keras.saving.load_model(folder / "scorer.keras", compile=False)
+    scorer = load_model(folder / "scorer.keras", compile=False)
     print("Exporting ...")
     report = kerazoo.export(
         scorer,

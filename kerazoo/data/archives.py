@@ -4,17 +4,21 @@ import bz2
 import contextlib
 import gzip
 import lzma
+import shutil
 import struct
 import tarfile
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+
+from kerazoo.paths import expand
 
 # Bytes of one member and of all taken together. CIFAR-10 as JPEGs has members of 1 kB.
 LARGEST_MEMBER = 256 * 2**20
 LARGEST_TOTAL = 16 * 2**30
 # An archive may unpack to so many times its own size, or to `SMALL` bytes. Tables and pixels pack by 2 to 20.
 EXPANSION, SMALL = 100, 64 * 2**20
+PIECE = 2**20  # Bytes that are unpacked at a time.
 # What the standard library raises over a damaged or forged archive. `OSError` has the missing file's error, too.
 DAMAGED = (
     zipfile.BadZipFile,
@@ -65,6 +69,7 @@ def open_zip(path):
         FileNotFoundError: no such archive.
         ValueError: a damaged archive, or a member that is refused; also while it is read.
     """
+    path = expand(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -72,7 +77,7 @@ def open_zip(path):
                 check_member(member.filename, path)
                 if (member.external_attr >> 16) & 0o170000 == 0o120000:
                     raise ValueError(f"{path} has a link as a member, which is refused: {member.filename!r:.80}.")
-            size = Path(path).stat().st_size
+            size = path.stat().st_size
             check_overlap(archive, size)
             check_expansion(sum(member.file_size for member in members), size, path)
             yield archive
@@ -82,6 +87,27 @@ def open_zip(path):
         if str(path) in str(error):
             raise
         raise ValueError(f"{path} is damaged or no zip archive: {error}") from error
+
+
+def extract(path, name, target):
+    """Writes one member of a zip archive to the file `target`, in pieces, and returns `target`.
+
+    Args:
+        path: the archive.
+        name: of the member.
+        target: a `pathlib.Path`.
+
+    Raises:
+        FileNotFoundError: no such archive.
+        ValueError: a damaged or refused archive, or one that has the member not once.
+    """
+    with open_zip(path) as archive:
+        count = archive.namelist().count(name)
+        if count != 1:
+            raise ValueError(f"{path} must have one member {name!r}. Received: {count}.")
+        with archive.open(name) as source, target.open("wb") as file:
+            shutil.copyfileobj(source, file, PIECE)
+    return target
 
 
 def read_tar(path, wanted=lambda name: True):
@@ -97,7 +123,7 @@ def read_tar(path, wanted=lambda name: True):
             of the archive is returned then.
     """
     contents, total = {}, 0
-    path = Path(path)
+    path = expand(path)
     try:
         with _unpacked(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
             for member in archive:
@@ -154,7 +180,7 @@ def check_expansion(unpacked, packed, path):
     """
     if unpacked > max(SMALL, EXPANSION * packed):
         raise ValueError(
-            f"{path} must unpack to at most {EXPANSION} times its size. Received: {packed} bytes that become {unpacked}."
+            f"{path} must unpack to at most {EXPANSION} times its size. Received: {unpacked} bytes from {packed}."
         )
 
 

@@ -14,6 +14,7 @@ from kerazoo.data.locate import data_folder
 from kerazoo.data.parts import PART_OF, check_not_empty
 from kerazoo.data.voc_lists import listed
 from kerazoo.data.walk import check_name, hidden_row, reasons, walk
+from kerazoo.paths import expand
 from kerazoo.registry import unknown_choice
 
 FORMATS = ("coco", "voc", "yolo")
@@ -49,7 +50,7 @@ def from_path(path, *, format=None, seed=0):
     >>> from_path("photos", format="yolo").classes  # doctest: +SKIP
     ('cat', 'dog')
     """
-    path = Path(path).expanduser()
+    path = expand(path)
     if not path.exists():
         raise FileNotFoundError(f"The data must be a file or a folder. Received: {str(path)!r}.")
     if format is not None and format not in FORMATS:

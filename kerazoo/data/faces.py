@@ -10,6 +10,7 @@ from kerazoo.data.archives import read_zip
 from kerazoo.data.decode import SUFFIXES, decode_all
 from kerazoo.data.locate import data_folder
 from kerazoo.data.walk import check_name, hidden_row, reasons, walk
+from kerazoo.paths import expand
 from kerazoo.registry import unknown_choice
 
 FACE_SUFFIXES = (*SUFFIXES, ".pgm")
@@ -108,7 +109,7 @@ def faces_in(folder, *, size):
     >>> faces_in("staff", size=(112, 112)).people  # doctest: +SKIP
     ('anna', 'ben')
     """
-    folder = Path(folder).expanduser()
+    folder = expand(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"The faces must be a folder with a folder for each person. Received: {str(folder)!r}.")
     top, files = walk(folder, FACE_SUFFIXES, deep=False), {}

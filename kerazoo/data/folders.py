@@ -1,7 +1,6 @@
 """A user's own images: `class/image.jpg`, with or without train, validation and test folders around."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from kerazoo.data.memory import fits
 from kerazoo.data.parts import PART_OF, check_not_empty, parts_among
 from kerazoo.data.splits import draw_missing
 from kerazoo.data.walk import check_name, hidden_row, reasons, walk
+from kerazoo.paths import expand
 
 
 def from_folder(folder, *, size, seed=0, progress=None):
@@ -40,7 +40,7 @@ def from_folder(folder, *, size, seed=0, progress=None):
     >>> from_folder("photos", size=(64, 64)).classes  # doctest: +SKIP
     ('cat', 'dog')
     """
-    folder = Path(folder).expanduser()
+    folder = expand(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"The data must be a folder of class folders. Received: {str(folder)!r}.")
     parts, left_out, hidden = _parts(folder)

@@ -2,10 +2,13 @@
 
 import gzip
 import math
+import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
+
+from kerazoo.data.archives import check_expansion
+from kerazoo.paths import expand
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 LARGEST = 4 * 2**30
@@ -25,7 +28,7 @@ def read_idx(path):
     >>> read_idx("t10k-images-idx3-ubyte.gz").shape  # doctest: +SKIP
     (10000, 28, 28)
     """
-    path = Path(path)
+    path = expand(path)
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rb") as file:
@@ -39,9 +42,10 @@ def read_idx(path):
             size = math.prod(map(int, shape)) * kind.itemsize
             if size > LARGEST:
                 raise ValueError(f"its header asks for {size} bytes; at most {LARGEST} are taken")
+            check_expansion(size, path.stat().st_size, "it")
             content = file.read(size + 1)
             if len(content) != size:
                 raise ValueError(f"its header promises {size} bytes of data. Received: {len(content)}")
-    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile, struct.error) as error:
         raise ValueError(f"{path} is damaged or no IDX file: {error}.") from error
     return np.frombuffer(content, kind).reshape(shape).astype(kind.newbyteorder("="))

@@ -1,7 +1,8 @@
 """Where data sets lie on this machine."""
 
 import os
-from pathlib import Path
+
+from kerazoo.paths import cache_folder, expand
 
 
 def data_folder():
@@ -12,11 +13,5 @@ def data_folder():
     """
     chosen = os.environ.get("KERAZOO_DATA_DIR")
     if chosen:
-        return Path(chosen).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    if cache:
-        return Path(cache) / "kerazoo" / "data"
-    try:
-        return Path.home() / ".cache" / "kerazoo" / "data"
-    except RuntimeError as error:
-        raise OSError("This user has no home folder: set KERAZOO_DATA_DIR to a folder for data.") from error
+        return expand(chosen)
+    return cache_folder() / "kerazoo" / "data"

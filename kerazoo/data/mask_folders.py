@@ -10,6 +10,7 @@ from kerazoo.data.parts import PART_OF, parts_among
 from kerazoo.data.splits import TEST_SHARE, VALIDATION_SHARE
 from kerazoo.data.voc_lists import read_lists
 from kerazoo.data.walk import hidden_row, reasons, walk, without_suffix
+from kerazoo.paths import expand
 
 VOC_IMAGES, VOC_MASKS = "JPEGImages", "SegmentationClass"
 IMAGES, MASKS = ("images", "image", "imgs"), ("masks", "mask", "labels", "label", "annotations")
@@ -50,7 +51,7 @@ def from_mask_folder(folder, *, size=None, seed=0, border=None):
     >>> from_mask_folder("road").classes  # doctest: +SKIP
     ('sky', 'road')
     """
-    folder = Path(folder).expanduser()
+    folder = expand(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"The data must be a folder of images and masks. Received: {str(folder)!r}.")
     parts, unreadable = {}, []

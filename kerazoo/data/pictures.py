@@ -10,6 +10,7 @@ from kerazoo.data.decode import SUFFIXES, decode
 from kerazoo.data.locate import data_folder
 from kerazoo.data.walk import hidden_row, reasons, walk
 from kerazoo.extras import need
+from kerazoo.paths import expand
 
 LARGEST_SIDE = 1024  # Pixels of a picture's longer side.
 MOST = 2_000  # Pictures that are held.
@@ -71,7 +72,7 @@ def read_pictures(folder, *, side, inside=""):
         FileNotFoundError: no such folder.
         ValueError: it has no readable image.
     """
-    folder, left_out = Path(folder).expanduser(), []
+    folder, left_out = expand(folder), []
     if folder.is_file():
         found = read_zip(folder, lambda name: name.startswith(inside) and name.lower().endswith(SUFFIXES))
         contents = dict(sorted(found.items()))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from kerazoo.paths import expand
+
 # Engine -> its file in a version's folder.
 FILES = {
     "saved_model": "saved_model.pb",
@@ -56,7 +58,7 @@ def find(path) -> Found:
         FileNotFoundError: nothing there, or nothing exported.
         ValueError: a file of another kind, or a broken report.
     """
-    path = Path(path)
+    path = expand(path)
     if path.is_file():
         engine = _SUFFIXES.get(path.suffix)
         if engine is None:

@@ -1,12 +1,12 @@
 """A `.keras` file, read in safe mode and served through a compiled function."""
 
-import keras
 import tensorflow as tf
 
 from kerazoo.engines import graph
 from kerazoo.engines.base import Engine
 from kerazoo.engines.interface import Interface
 from kerazoo.engines.saved_model import warn_of_threads
+from kerazoo.model_files import load_model
 
 
 class KerasEngine(Engine):
@@ -14,7 +14,7 @@ class KerasEngine(Engine):
 
     def __init__(self, path, *, engine="keras", metadata, threads=None):
         warn_of_threads(engine, threads)
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = load_model(path, compile=False)
         interface = Interface(model)
         self._concrete = tf.function(interface.serve, autograph=False).get_concrete_function(**interface.tensor_specs())
         super().__init__(

@@ -5,9 +5,9 @@ import os
 import shutil
 import socket
 import uuid
-from pathlib import Path
 
 from kerazoo.engines.files import versions
+from kerazoo.paths import expand
 
 HIDDEN = ".export-"  # Then whose folder it is: machine, process, and a word of its own.
 
@@ -25,7 +25,7 @@ def new_version(root):
     Raises:
         NotADirectoryError: `root` is a file.
     """
-    root = Path(root)
+    root = expand(root)
     if root.exists() and not root.is_dir():
         raise NotADirectoryError(f"`path` must be a folder. Received: the file {str(root)!r}.")
     made = [folder for folder in (root, *root.parents) if not folder.exists()]

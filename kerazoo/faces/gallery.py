@@ -1,11 +1,12 @@
 """People who are known by their embeddings: enrolled, looked up, kept in a file."""
 
 import os
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+
+from kerazoo.data.archives import open_zip
+from kerazoo.paths import expand
 
 KEYS = ("people", "owners", "embeddings", "threshold")
 
@@ -109,7 +110,7 @@ class Gallery:
         Raises:
             ValueError: a path of another kind, or an empty gallery.
         """
-        path = Path(path)
+        path = expand(path)
         if path.suffix != ".npz" or not self.people:
             raise ValueError(
                 f"A gallery with somebody in it is saved as .npz. Received: {str(path)!r}, {len(self)} people."
@@ -133,13 +134,13 @@ class Gallery:
             FileNotFoundError: no such file.
             ValueError: a damaged file, or one that is no gallery.
         """
-        path = Path(path)
+        path = expand(path)
         if not path.is_file():
             raise FileNotFoundError(f"`path` must be an existing gallery. Received: {str(path)!r}.")
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open_zip(path), np.load(path, allow_pickle=False) as file:
                 people, owners, embeddings, threshold = (file[key] for key in KEYS)
-        except (zipfile.BadZipFile, KeyError, OSError, EOFError, ValueError) as error:
+        except (KeyError, MemoryError, ValueError) as error:
             raise ValueError(f"{path} is damaged or no gallery: {error}") from error
         fits = people.dtype.kind == "U" and people.ndim == owners.ndim == 1 and embeddings.ndim == 2
         fits = fits and len(owners) == len(embeddings) and threshold.shape == () and threshold.dtype.kind == "f"

@@ -3,13 +3,14 @@
 import re
 import tempfile
 import warnings
-import zipfile
 from pathlib import Path
 
 import h5py
 
-# Bytes of a weights file inside a `.keras` archive that are still taken; a bound on what is unpacked.
-LARGEST = 16 * 2**30
+from kerazoo import hdf5
+from kerazoo.data.archives import extract
+from kerazoo.paths import expand
+
 SUFFIXES = (".keras", ".h5")
 
 
@@ -33,68 +34,47 @@ def load_file(model, path):
         FileNotFoundError: no such file.
         ValueError: an unknown kind of file, a damaged one, or one of another architecture.
     """
-    path = Path(path)
+    path = expand(path)
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be an existing weights file. Received: {str(path)!r}.")
     if path.suffix not in SUFFIXES:
         raise ValueError(f"`path` must end in .keras or .weights.h5. Received: {str(path)!r}.")
     with tempfile.TemporaryDirectory() as folder:
-        if path.suffix == ".keras":
-            path = _extract(path, Path(folder) / "archive.weights.h5")
-        received = _read(path)
-        merged = Path(folder) / "merged.weights.h5"
-        model.save_weights(merged)
-        apart = {name: name for name in getattr(model, "training_only", ())}
-        fresh = _merge(merged, received, heads=_heads(model), apart=apart, path=path)
+        source, merged = path, Path(folder) / "merged.weights.h5"
+        if path.suffix == ".keras":  # Nothing else of the archive is read or run.
+            source = extract(path, "model.weights.h5", Path(folder) / "archive.weights.h5")
+        with hdf5.open_datasets(source, said=path) as datasets:
+            received = {name: dataset for name, dataset in datasets.items() if not name.startswith("optimizer/")}
+            if not received:
+                raise ValueError(f"{path} holds no weights.")
+            model.save_weights(merged)
+            fresh = _merge(model, received, merged, path=path)
         model.load_weights(merged)
     if fresh:
         warnings.warn(f"Layers of another size than the file's start fresh: {', '.join(fresh)}.", stacklevel=2)
     return fresh
 
 
-def _extract(path, target):
-    """The weights member of a `.keras` archive; nothing else of the archive is read or run."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            member = archive.getinfo("model.weights.h5")
-            if member.file_size > LARGEST:
-                raise ValueError(f"{path} unpacks to {member.file_size} bytes; at most {LARGEST} are taken.")
-            target.write_bytes(archive.read(member))
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise ValueError(f"{path} is damaged or no Keras archive: {error}") from error
-    return target
+def heads(model) -> set:
+    """Names of the layers with weights that make the outputs, and that no other of these builds on.
+
+    An embedding whose matrix also makes the output is no head: its outputs are behind all that comes after it.
+    """
+    outer, inputs = _behind(model.outputs, lambda operation: not getattr(operation, "weights", None))
+    inner, _ = _behind(inputs, lambda operation: True)
+    return {operation.name for operation in outer - inner if getattr(operation, "weights", None)}
 
 
-def _read(path) -> dict:
-    """{path inside the file: array} of every variable."""
-    arrays = {}
-
-    def visit(name, item):
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)
-    except (OSError, KeyError, RuntimeError) as error:
-        raise ValueError(f"{path} is damaged or no HDF5 file: {error}") from error
-    arrays = {name: array for name, array in arrays.items() if not name.startswith("optimizer/")}
-    if not arrays:
-        raise ValueError(f"{path} holds no weights.")
-    return arrays
-
-
-def _heads(model) -> dict:
-    """{group inside the file: layer name} of the layers with weights that make the outputs."""
-    heads = set()
-    tensors = list(model.outputs)
-    while tensors:
-        operation = tensors.pop()._keras_history.operation
-        if getattr(operation, "weights", None):
-            heads.add(operation.name)
-        elif operation._inbound_nodes:  # An activation, a reshape: look behind it.
-            tensors += operation._inbound_nodes[0].input_tensors
-    return {group: layer.name for group, layer in _groups(model).items() if layer.name in heads}
+def _behind(tensors, goes_on):
+    """(operations, tensors): what made these tensors, and the inputs of those behind which it does not go on."""
+    seen, operations, waiting, ends = set(), set(), list(tensors), []
+    while waiting:
+        operation, call, _ = waiting.pop()._keras_history
+        if (operation, call) not in seen:  # An operation can be called in several places.
+            seen.add((operation, call))
+            operations.add(operation)
+            (waiting if goes_on(operation) else ends).extend(operation._inbound_nodes[call].input_tensors)
+    return operations, ends
 
 
 def _groups(model) -> dict:
@@ -109,13 +89,16 @@ def _groups(model) -> dict:
     return groups
 
 
-def _merge(target, received, *, heads, apart, path) -> list:
-    """Writes `received` over the weights in `target`; returns the heads that were left alone.
+def _merge(model, received, target, *, path) -> list:
+    """Writes `received` over the model's weights in the file `target`, one at a time; returns the heads left alone.
 
-    `apart` has attributes of the model that are layers beside its graph, which the file may lack or have more of.
+    The model's `training_only` names attributes that are layers beside its graph: the file may lack them or have more.
     """
+    apart = getattr(model, "training_only", ())
+    outer = heads(model)
+    free = {group: layer.name for group, layer in _groups(model).items() if layer.name in outer}
+    free |= {name: name for name in apart}
     fresh, missing, mismatched = [], [], []
-    heads = heads | apart
 
     def group_of(name):
         first, second = name.split("/")[:2]
@@ -128,24 +111,26 @@ def _merge(target, received, *, heads, apart, path) -> list:
         wanted = [name for name in wanted if not name.startswith("optimizer/")]
         for name in wanted:
             group = group_of(name)
-            if name in received and received[name].shape == file[name].shape:
-                continue
-            if group in heads and (name in received or group not in groups):
-                fresh.append(group)
-            elif name not in received:
-                missing.append(name)
-            else:
-                mismatched.append(f"{name} {received[name].shape} in place of {file[name].shape}")
+            if name not in received:
+                (missing if group in groups or group not in free else fresh).append(name)
+            elif hdf5.kind(received[name]) != hdf5.kind(file[name]):
+                mismatched.append(f"{name} {hdf5.kind(received[name])} in place of {hdf5.kind(file[name])}")
+            elif received[name].shape != file[name].shape:
+                if group in free:
+                    fresh.append(name)
+                else:
+                    mismatched.append(f"{name} {received[name].shape} in place of {file[name].shape}")
         unexpected = sorted(name for name in set(received) - set(wanted) if name.split("/")[0] not in apart)
         if missing or mismatched or unexpected:
-            problems = {"missing": missing, "of another shape": mismatched, "unexpected": unexpected}
+            problems = {"missing": missing, "of another shape or type": mismatched, "unexpected": unexpected}
             said = "; ".join(
                 f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
                 for kind, names in problems.items()
                 if names
             )
             raise ValueError(f"{path} does not fit the model: {said}. Nothing was loaded.")
+        fresh = {group_of(name) for name in fresh}
         for name in wanted:
             if group_of(name) not in fresh:
-                file[name][...] = received[name]
-    return sorted({heads[group] for group in fresh})
+                hdf5.write(file[name], hdf5.read(received[name], said=path))
+    return sorted({free[group] for group in fresh})

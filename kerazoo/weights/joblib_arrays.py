@@ -2,12 +2,12 @@
 
 import io
 import math
-from pathlib import Path
 
 import numpy as np
 
 from kerazoo.data.archives import DAMAGED
 from kerazoo.extras import need
+from kerazoo.paths import expand
 from kerazoo.weights import pickles
 
 LARGEST = 64 * 2**20  # Bytes that are still taken, unpacked.
@@ -31,7 +31,7 @@ def read_arrays(path):
     import lz4.frame
 
     try:
-        with lz4.frame.open(Path(path), "rb") as file:
+        with lz4.frame.open(expand(path), "rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ValueError(f"it unpacks to more than {LARGEST} bytes.")

@@ -4,7 +4,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from kerazoo.data.archives import read_zip
+from kerazoo.data.archives import extract
 from kerazoo.extras import need
 from kerazoo.weights.keras_hub_presets import fetched, shapes
 
@@ -33,10 +33,7 @@ def load_encoder(model, preset, *, backbone, pooling):
     import keras_hub
 
     if Path(preset).suffix == ".zip" and Path(preset).is_file():
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in read_zip(Path(preset), lambda name: name in UNPACKED).items():
-                (Path(folder) / name).write_bytes(content)
-            core, heads = fetched(keras_hub.models.Backbone, folder), {}
+        core, heads = _of_archive(Path(preset)), {}
     elif (Path(preset) / "task.json").is_file():
         source = fetched(keras_hub.models.TextClassifier, preset)
         core, heads = source.backbone, _with_weights(source)
@@ -66,6 +63,19 @@ def load_encoder(model, preset, *, backbone, pooling):
             layer.set_weights(given.get_weights())
     if fresh:
         warnings.warn(f"Not in the preset {preset!r}; what starts fresh: {', '.join(fresh)}.", stacklevel=4)
+
+
+def _of_archive(path):
+    """The encoder in a zip archive; errors name the archive."""
+    import keras_hub
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name in UNPACKED:
+            extract(path, name, Path(folder) / name)
+        try:
+            return fetched(keras_hub.models.Backbone, folder)
+        except (ConnectionError, FileNotFoundError, ValueError) as error:
+            raise ValueError(str(error).replace(folder, str(path))) from error
 
 
 def _with_weights(model):

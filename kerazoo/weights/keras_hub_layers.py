@@ -2,11 +2,15 @@
 
 import math
 import warnings
+from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerazoo.extras import need
 from kerazoo.weights.keras_hub_presets import fetched
+
+OUTPUT = "lm_head.weight"  # transformers' name of a language model's last matrix.
 
 
 def backbone(preset, *kinds):
@@ -19,7 +23,8 @@ def backbone(preset, *kinds):
     Raises:
         ImportError: keras-hub is not installed.
         ConnectionError: the preset is neither in kagglehub's cache nor can it be downloaded.
-        ValueError: a preset of another class, or a folder of transformers that lacks what keras-hub reads.
+        ValueError: a preset of another class, or a folder of transformers that lacks what keras-hub reads, or whose
+            output has a matrix of its own, which keras-hub would leave out.
     """
     need("keras_hub", extra="text")
     import keras_hub
@@ -33,7 +38,26 @@ def backbone(preset, *kinds):
         ) from error
     if type(core).__name__ not in kinds:
         raise ValueError(f"The preset {preset!r} must be a {' or '.join(kinds)}. Received: {type(core).__name__}.")
+    _check_tied(core.token_embedding, preset)
     return core
+
+
+def _check_tied(embedding, preset):
+    """Refuses a folder of transformers whose output has another matrix than the embedding, where keras-hub has one."""
+    files = sorted(Path(preset).glob("*.safetensors")) if Path(preset).is_dir() else []
+    if not files or not getattr(embedding, "tie_weights", True):
+        return
+    import safetensors  # keras-hub has read these files by it.
+
+    for path in files:
+        with safetensors.safe_open(path, framework="np") as file:
+            if OUTPUT not in set(file.keys()):
+                continue
+            if not np.array_equal(file.get_tensor(OUTPUT), np.asarray(embedding.embeddings)):
+                raise ValueError(
+                    f"The folder {str(preset)!r} has an output's matrix of its own ({OUTPUT}), which keras-hub leaves "
+                    "out: it must be the embedding's."
+                )
 
 
 def fill(model, given, preset, core, *, heads):

@@ -4,10 +4,10 @@ A file is taken from the data folder (`KERAZOO_DATA_DIR`/weights), else from the
 canonical address where it has one; its sha256 always holds.
 """
 
+import collections
 import re
 
-import h5py
-
+from kerazoo import hdf5
 from kerazoo.data.named_files import installed_file, packaged_file
 
 # torchvision's files, the tag "imagenet" of the models of that name.
@@ -140,12 +140,14 @@ def vgg16():
 
 def vgg16_convolutions():
     """{"block1_conv1": [kernel, bias], ...} of `vgg16`, for pixels centred as Keras's VGG16 takes them."""
-    found = {}
-    with h5py.File(vgg16(), "r") as file:
-        for block in (name for name in file if re.fullmatch(r"block\d", name)):
-            layers = file[block]["layers"]
-            for index, name in enumerate(sorted(name for name in layers if name.startswith("conv2d")), 1):
-                found[f"{block}_conv{index}"] = [layers[name]["vars"][key][()] for key in ("0", "1")]
+    found, counts = {}, collections.Counter()
+    with hdf5.open_datasets(vgg16()) as datasets:
+        kernels = sorted(name for name in datasets if re.fullmatch(r"block\d/layers/conv2d\w*/vars/0", name))
+        for name in kernels:
+            block = name.partition("/")[0]
+            counts[block] += 1
+            pair = (datasets[f"{name[:-1]}{key}"] for key in ("0", "1"))
+            found[f"{block}_conv{counts[block]}"] = [hdf5.read(dataset) for dataset in pair]
     return found
 
 

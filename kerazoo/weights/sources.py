@@ -1,10 +1,13 @@
 """Where a model's weights come from: nowhere, a tag of the registry, or a path."""
 
+import difflib
 import hashlib
 import inspect
 import os
 from pathlib import Path
 
+from kerazoo import catalog, hdf5
+from kerazoo.paths import expand
 from kerazoo.registry import unknown_choice
 from kerazoo.weights import files, gguf_files, packaged, torch_files
 
@@ -36,8 +39,12 @@ def source(entry, wanted):
             return FromTorch(entry, packaged.torch_file(facts["packaged"]))
         return FromFile(FOLDER / facts["file"], preset=facts.get("arguments", {}), sha256=facts["sha256"])
     if isinstance(wanted, os.PathLike) or "." in str(wanted) or os.sep in str(wanted):
+        if not str(wanted).startswith(HANDLES):
+            wanted = expand(wanted)
         hub = any(facts.get("from") == "keras_hub" for facts in entry.weights.values())
         if hub and (Path(wanted).is_dir() or str(wanted).startswith(HANDLES)):
+            for path in sorted(Path(wanted).glob("*.h5")):  # Keras, which reads them, looks at less.
+                hdf5.check(path)
             return FromBuilder(str(wanted))
         suffix = Path(wanted).suffix
         if suffix in torch_files.SUFFIXES:
@@ -45,10 +52,24 @@ def source(entry, wanted):
         if suffix == gguf_files.SUFFIX:
             return FromGguf(entry, wanted)
         if suffix in files.SUFFIXES:
-            return FromFile(Path(wanted))
+            return FromFile(wanted)
         choices = ", ".join((*files.SUFFIXES, *torch_files.SUFFIXES, gguf_files.SUFFIX))
         raise ValueError(f"`weights` must be a tag, or a file that ends in {choices}. Received: {str(wanted)!r}.")
-    raise ValueError(unknown_choice(f"weights for {entry.name!r} (or a path)", wanted, entry.weights))
+    said = unknown_choice(f"weights for {entry.name!r} (or a path)", wanted, entry.weights)
+    others = _models_with(wanted, entry)
+    some = ", ".join(others[:3]) + (f", ... ({len(others)} in all)" if len(others) > 3 else "")
+    raise ValueError(f"{said} Models that have {wanted!r}: {some}." if others else said)
+
+
+def _models_with(tag, entry):
+    """Names of models that have weights of this tag, those most like the entry first."""
+    models = {name: facts for name, facts in catalog.read()["models"].items() if tag in facts.get("weights", {})}
+
+    def unlikeness(name):
+        same = models[name]["task"] == entry.task
+        return not same, -difflib.SequenceMatcher(None, name, entry.name).ratio()
+
+    return sorted(models, key=unlikeness)
 
 
 class Fresh:

@@ -10,7 +10,7 @@ from keras import layers
 
 from kerazoo.registry import unknown_choice
 from kerazoo.weights import torch_names
-from kerazoo.weights.files import _heads
+from kerazoo.weights.files import heads as heads_of
 from kerazoo.weights.torch_files import SUFFIXES
 
 
@@ -39,17 +39,32 @@ PARTS = {
     layers.BatchNormalization: _AFFINE
     | {"moving_mean": ("running_mean", "same"), "moving_variance": ("running_var", "same")},
 }
-# What is no weight, or another's: a counter that Keras's BatchNormalization has no use for, the numbers 0 to 15 by
-# which YOLOv8 tells distances, GPT-2's causal mask, and the embedding's second name as the matrix of the output.
-IGNORED = (".num_batches_tracked", ".dfl.conv.weight", ".attn.bias", ".attn.masked_bias", "lm_head.weight")
+
+
+def _is_causal_mask(tensor):
+    last = tensor.reshape(-1, *tensor.shape[-2:])[0] if tensor.ndim >= 2 and tensor.size else tensor
+    return last.ndim == 2 and last.size == tensor.size and np.array_equal(last, np.tril(np.ones(last.shape)))
+
+
+# What is no weight: a counter that Keras's BatchNormalization has no use for, the numbers 0 to 15 by which YOLOv8 tells
+# distances, GPT-2's causal mask and what it puts in its place. Other values under these names are weights.
+UNUSED = {
+    ".num_batches_tracked": lambda tensor: tensor.size == 1,
+    ".dfl.conv.weight": lambda tensor: np.array_equal(tensor.ravel(), np.arange(tensor.size)),
+    ".attn.bias": _is_causal_mask,
+    ".attn.masked_bias": lambda tensor: tensor.size == 1,
+}
+# Other names of the embedding, where it is tied to the output's matrix and to that of the other side.
+TIED = ("lm_head.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 
 
 def from_torch(name, path, **arguments):
     """`kerazoo.build(name, weights=path)` for a torchvision or timm state dict; PyTorch is not needed.
 
     Every tensor of the file must be used once and every weight of the model filled, or nothing is
-    loaded. Layers that make the outputs may be of another size than the file's: they keep their
-    initial weights, with a warning that names them.
+    loaded; where the embedding is also the output's matrix, the file's lm_head.weight must be equal to it.
+    Layers that make the outputs may be of another size than the file's: they keep their initial weights,
+    with a warning that names them.
 
     Args:
         name: one of `kerazoo.list_models()` whose family has a table in `kerazoo.weights.torch_names`.
@@ -92,7 +107,7 @@ def load_tensors(model, tensors, names, *, path) -> list:
         ValueError: tensors missing, unexpected or of another shape; the model is as it was.
     """
     wanted = _wanted(model, names(model, tensors))
-    heads = set(_heads(model).values())
+    heads = heads_of(model)
     values, fresh, missing, mismatched = [], set(), [], []
     for torch_name, (layer, variable, transform) in wanted.items():
         tensor = tensors.get(torch_name)
@@ -105,7 +120,14 @@ def load_tensors(model, tensors, names, *, path) -> list:
             missing.append(torch_name)
         else:
             mismatched.append(f"{torch_name} {tensor.shape} for {variable.path} {tuple(variable.shape)}")
-    unexpected = sorted(name for name in tensors if name not in wanted and not name.endswith(IGNORED))
+    further = {name: tensor for name, tensor in tensors.items() if name not in wanted}
+    for name in [name for name in further if name.removeprefix("model.") in TIED]:
+        _check_tied(name, further.pop(name), wanted, tensors, said=f"{Path(path)} does not fit {model.name!r}")
+    unexpected = sorted(
+        name
+        for name, tensor in further.items()
+        if not any(name.endswith(suffix) and is_unused(tensor) for suffix, is_unused in UNUSED.items())
+    )
     problems = {"missing": missing, "unexpected": unexpected, "of another shape": mismatched}
     if any(problems.values()):
         said = "; ".join(
@@ -120,6 +142,18 @@ def load_tensors(model, tensors, names, *, path) -> list:
     if fresh:
         warnings.warn(f"Layers of another size than the file's start fresh: {', '.join(sorted(fresh))}.", stacklevel=2)
     return sorted(fresh)
+
+
+def _check_tied(name, matrix, wanted, tensors, *, said):
+    """Refuses another matrix than the embedding's under the name of one that the model ties to it."""
+    embedding = next((torch_name for torch_name, (layer, *_) in wanted.items() if layer == "embedding"), None)
+    if embedding is None or embedding not in tensors:
+        raise ValueError(f"{said}: 1 unexpected ({name}). Nothing was loaded.")
+    if not np.array_equal(matrix, tensors[embedding]):
+        raise ValueError(
+            f"{said}, whose output's matrix is its embedding: the file's {name} must be equal to its {embedding}. "
+            "Received another: build the model with `tied=False` where it can be. Nothing was loaded."
+        )
 
 
 def family(entry):

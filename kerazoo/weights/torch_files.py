@@ -3,15 +3,15 @@
 `.safetensors` is read by the safetensors package, `.pth` and `.pt` by `torch_pickles`.
 """
 
-from pathlib import Path
-
 import numpy as np
 
+from kerazoo.paths import expand
 from kerazoo.weights import torch_pickles
 from kerazoo.weights.torch_storages import as_array
 
 # Wrappers that training scripts put around a state dict, in the order in which they are looked for.
 WRAPPERS = ("state_dict", "model")
+LONGEST_NAME = 300
 SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
@@ -38,7 +38,7 @@ def read_tensors(path) -> dict:
     >>> read_tensors(path)["fc.bias"].shape
     (3,)
     """
-    path = Path(path)
+    path = expand(path)
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be an existing weights file. Received: {str(path)!r}.")
     if path.suffix == ".safetensors":
@@ -49,6 +49,9 @@ def read_tensors(path) -> dict:
         raise ValueError(f"`path` must end in one of {', '.join(SUFFIXES)}. Received: {str(path)!r}.")
     if not tensors:
         raise ValueError(f"{path} holds no tensors.")
+    strange = next((name for name in tensors if not name.isprintable() or len(name) > LONGEST_NAME), None)
+    if strange is not None:
+        raise ValueError(f"{path} must have printable names, of {LONGEST_NAME} characters. Received: {strange!r:.80}.")
     if all(name.startswith("module.") for name in tensors):
         tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     return tensors
@@ -63,7 +66,8 @@ def _read_safetensors(path) -> dict:
         # Its numpy front end does not know bfloat16, so the tensors are made from the raw bytes.
         entries = safetensors.deserialize(path.read_bytes())
     except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
+        said = " ".join(str(error).split())[:300]
+        raise ValueError(f"{path} is damaged or no safetensors file: {said}") from error
     types = {
         "F64": "float64",
         "F32": "float32",
@@ -79,8 +83,11 @@ def _read_safetensors(path) -> dict:
     tensors = {}
     for name, facts in entries:
         if facts["dtype"] not in types:
-            raise ValueError(f"{path}: {name!r} must have a type of {sorted(types)}. Received: {facts['dtype']}.")
-        tensors[name] = as_array(facts["data"], types[facts["dtype"]]).reshape(facts["shape"])
+            raise ValueError(f"{path}: {name!r:.80} must have a type of {sorted(types)}. Received: {facts['dtype']}.")
+        try:
+            tensors[name] = as_array(facts["data"], types[facts["dtype"]]).reshape(facts["shape"])
+        except ValueError as error:  # No numbers, along axes that are too long.
+            raise ValueError(f"{path}: {name!r:.80} has a shape that cannot be: {facts['shape']}.") from error
     return tensors
 
 
@@ -96,6 +103,6 @@ def _state_dict(content, path) -> dict:
     if strangers or not all(isinstance(name, str) for name in content):
         raise ValueError(
             f"{path} must hold a state dict (names and tensors), alone or under one of {list(WRAPPERS)}. "
-            f"Received other values, under: {', '.join(map(repr, strangers[:5]))}."
+            f"Received other values, under: {', '.join(map(repr, strangers[:5])):.200}."
         )
     return dict(content)

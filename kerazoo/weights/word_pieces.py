@@ -1,10 +1,9 @@
 """The pieces of words that a preset's texts are split into."""
 
-import io
 import json
-import zipfile
 from pathlib import Path
 
+from kerazoo.data.archives import read_zip
 from kerazoo.data.text_tables import content
 from kerazoo.extras import need
 from kerazoo.weights import packaged
@@ -46,8 +45,8 @@ def word_pieces(known, weights, file=None):
         return _of_folder(Path(weights))
     archive = packaged.preset(facts["packaged"]) if "packaged" in facts else None
     if archive is not None:
-        with zipfile.ZipFile(archive) as packed:  # Its sha256 has been checked.
-            places = json.load(io.TextIOWrapper(packed.open("tokenizer.json"), "utf-8"))["model"]["vocab"]
+        packed = read_zip(archive, lambda name: name == "tokenizer.json")
+        places = json.loads(packed["tokenizer.json"])["model"]["vocab"]
         return sorted(places, key=places.get), True
     need("keras_hub", extra="text")
     import keras_hub

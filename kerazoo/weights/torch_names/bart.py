@@ -9,7 +9,7 @@ UNUSED = 2  # Positions before the first.
 
 
 def translated(tensors):
-    """The tensors without "model.", the embedding's other names and what is never used.
+    """The tensors without "model." and without what is never used.
 
     Raises:
         ValueError: a bias of the output that is not zero.
@@ -19,7 +19,6 @@ def translated(tensors):
     if bias is not None and bias.any():
         raise ValueError("The output's bias, final_logits_bias, must be zero: the model has none. Received another.")
     for side in ("encoder", "decoder"):
-        tensors.pop(f"{side}.embed_tokens.weight", None)
         name = f"{side}.embed_positions.weight"
         if name in tensors:
             tensors[name] = tensors[name][UNUSED:]

@@ -4,12 +4,6 @@ import re
 
 LAYER = re.compile(r"(encoder|decoder)(\d+)_(attention|memory|mlp)_(\w+)")
 ATTENTION = {"query": "q", "key": "k", "value": "v", "projection": "o"}
-AGAIN = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")  # Further names of the one embedding.
-
-
-def translated(tensors):
-    """The tensors without the embedding's other names."""
-    return {name: tensor for name, tensor in tensors.items() if name not in AGAIN}
 
 
 def names(model, received):

@@ -1,0 +1,56 @@
+"""Reading whole models from `.keras` files: Keras's safe mode, behind a look at what the archive holds."""
+
+import tempfile
+from pathlib import Path
+
+from kerazoo import hdf5
+from kerazoo.data.archives import extract, open_zip
+from kerazoo.paths import expand
+
+SUFFIX, WEIGHTS = ".keras", "model.weights.h5"
+LONGEST = 500  # Characters of an error of Keras's, which can go over pages.
+
+
+def load_model(path, *, compile=True):
+    """`keras.saving.load_model` in safe mode, for a file that somebody else may have made.
+
+    Args:
+        path: a `.keras` file.
+        compile: whether the model is compiled as it was.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another kind of file, a damaged one, one that reaches outside of itself or unpacks to far more than
+            its size, or a model that Keras cannot or must not make.
+
+    Example:
+
+    >>> import tempfile, kerazoo
+    >>> from kerazoo.model_files import load_model
+    >>> path = tempfile.mkdtemp() + "/lenet.keras"
+    >>> kerazoo.build("lenet5").save(path)
+    >>> load_model(path).name
+    'lenet5'
+    """
+    import keras
+
+    path = expand(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"`path` must be an existing .keras file. Received: {str(path)!r}.")
+    if path.suffix != SUFFIX:
+        raise ValueError(f"`path` must end in .keras. Received: {str(path)!r}.")
+    with open_zip(path) as archive:
+        names = archive.namelist()
+    if len(set(names)) < len(names) or "config.json" not in names:
+        raise ValueError(f"{path} is damaged or no Keras archive: it must have one config.json, and no name twice.")
+    if WEIGHTS in names:
+        with tempfile.TemporaryDirectory() as folder:
+            hdf5.check(extract(path, WEIGHTS, Path(folder) / WEIGHTS), said=path)
+    try:
+        return keras.saving.load_model(path, compile=compile, safe_mode=True)
+    except Exception as error:  # A configuration can make any class of Keras stumble over its arguments.
+        said = " ".join(str(error).split())
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}: {said[:LONGEST]}") from error
