@@ -15,14 +15,16 @@ PACKAGE = ROOT / "kerazoo"
 ALLOWED = {
     "registry": set(),
     "extras": set(),
+    "json_files": set(),
+    "locking": set(),
     "layers": {"extras", "registry"},
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
     "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
     "generation": {"extras", "registry"},
-    "exporters": {"engines", "generation", "quiet", "registry"},
+    "exporters": {"engines", "generation", "json_files", "locking", "quiet", "registry"},
     "engines": {"quiet", "registry"},
-    "evaluate": {"data", "extras", "quiet", "registry"},
+    "evaluate": {"data", "extras", "json_files", "locking", "quiet", "registry"},
     "data": {"__version__", "extras", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
