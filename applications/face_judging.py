@@ -11,11 +11,13 @@ def export(arguments, parts, folder):
     """Exports the best epoch's network in float32: `(model, report)`."""
     import keras
 
+    from kerazoo.training.callbacks import best_weights
+
     embedder = kerazoo.build(
         arguments.model,
         input_shape=(*arguments.size, 3),
         dimension=arguments.dimension,
-        weights=folder / "best.weights.h5",
+        weights=best_weights(folder),
         precision="float32",
         jit_compile=False,
         **arguments.builder,

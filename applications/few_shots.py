@@ -12,6 +12,7 @@ import numpy as np
 def train_head(model, images, recipe, *, validation=None):
     """Trains the last layer alone, on features that the frozen rest gives once for several views of each image."""
     from kerazoo.training.adamw import SelectiveAdamW
+    from kerazoo.training.epochs import RequireFiniteLoss
     from kerazoo.training.schedules import OneCycle
     from kerazoo.training.transfer import split_head
 
@@ -38,6 +39,7 @@ def train_head(model, images, recipe, *, validation=None):
             labels[chosen],
             batch_size=recipe["batch_size"],
             validation_data=validation,
+            callbacks=[RequireFiniteLoss()],
             verbose=0,
         )
         history.append({key: values[0] for key, values in fitted.history.items()})
@@ -95,6 +97,7 @@ def accuracy(model, images, *, batch_size=50):
 def _fit(model, images, recipe, *, steps, seed, validation):
     """Trains for a number of steps, in `recipe["parts"]` parts, whatever the number of images is."""
     from kerazoo.data.pipeline import batches
+    from kerazoo.training.epochs import RequireFiniteLoss
 
     size, batch_size = model.input_shape[1:3], recipe["batch_size"]
     parts = min(recipe["parts"], steps)
@@ -112,7 +115,7 @@ def _fit(model, images, recipe, *, steps, seed, validation):
         epochs=parts,
         steps_per_epoch=steps // parts,
         validation_data=None if validation is None else batches(validation, size=size, batch_size=50),
-        callbacks=[clock],
+        callbacks=[clock, RequireFiniteLoss()],
         verbose=0,
         shuffle=False,
     )

@@ -1,6 +1,7 @@
 """What every application does alike: its options for output, its record, its way back after a stop."""
 
 import contextlib
+import contextvars
 import errno
 import json
 import shlex
@@ -9,9 +10,12 @@ import time
 from pathlib import Path
 
 from kerazoo.arguments import Parser
+from kerazoo.json_files import dumps, finite
 from kerazoo.training import distribution
 
 OUTPUT = ("out", "resume", "json")
+_RUN = contextvars.ContextVar("what the present run holds until its end, an ExitStack")
+
 JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
 
 
@@ -124,12 +128,13 @@ def settings(arguments, names):
 
 
 def new_folder(task, stem, arguments):
-    """The run's folder; under several workers the chief makes it."""
+    """The run's folder, which is the run's alone until `main` returns; under several workers the chief makes it."""
     from kerazoo.evaluate.runs import run_folder
 
     if not distribution.is_chief():
         return Path("runs") / task / stem
-    return run_folder(Path("runs") / task, stem, out=arguments.out, resume=getattr(arguments, "resume", False))
+    resume = getattr(arguments, "resume", False)
+    return _RUN.get().enter_context(run_folder(Path("runs") / task, stem, out=arguments.out, resume=resume))
 
 
 @contextlib.contextmanager
@@ -155,18 +160,20 @@ def record(task, given, settings, start, **parts):
         given: of `running.given`.
         settings: of `running.settings`.
         start: when the run began, by `time.perf_counter`.
-        **parts: JSON types, by name.
+        **parts: JSON types, by name; numbers that are not finite become None.
     """
     from kerazoo.evaluate.runs import environment
 
-    return {
-        "task": task,
-        "command": command(task, given),
-        "settings": settings,
-        **parts,
-        "environment": environment(),
-        "minutes": (time.perf_counter() - start) / 60,
-    }
+    return finite(
+        {
+            "task": task,
+            "command": command(task, given),
+            "settings": settings,
+            **parts,
+            "environment": environment(),
+            "minutes": (time.perf_counter() - start) / 60,
+        }
+    )
 
 
 def finish(record, page, summary, folder):
@@ -196,8 +203,10 @@ def main(arguments, run):
         The record.
     """
     start = time.perf_counter()
-    with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+    with contextlib.ExitStack() as held, contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+        token = _RUN.set(held)
+        held.callback(_RUN.reset, token)
         record = run(arguments, start)
     if arguments.json:
-        print(json.dumps(record, indent=1))
+        print(dumps(record, indent=1))
     return record

@@ -40,6 +40,7 @@ def fitted(name, train, *, seed=0):
     from kerazoo.data.encoder import Encoder
     from kerazoo.evaluate.predict import compiled
     from kerazoo.models.anomaly.dev_net import balanced_batches
+    from kerazoo.training.epochs import RequireFiniteLoss
 
     keras.utils.set_random_seed(seed)
     encoder = Encoder(train)
@@ -51,9 +52,10 @@ def fitted(name, train, *, seed=0):
     model = kerazoo.build(name, numeric=len(encoder.numeric), seed=seed, steps_per_execution=together)
     if counted:
         batches = balanced_batches(rows, looked_for, batch_size=LABELLED_BATCH, seed=seed)
-        model.fit(batches, steps_per_epoch=LABELLED_STEPS, epochs=EPOCHS, verbose=0, shuffle=False)
+        options = {"steps_per_epoch": LABELLED_STEPS, "shuffle": False}
+        model.fit(batches, epochs=EPOCHS, callbacks=[RequireFiniteLoss()], verbose=0, **options)
     else:
-        model.fit(rows[~looked_for], batch_size=BATCH, epochs=EPOCHS, verbose=0)
+        model.fit(rows[~looked_for], batch_size=BATCH, epochs=EPOCHS, callbacks=[RequireFiniteLoss()], verbose=0)
     score = compiled(model.scorer())
 
     def strangeness(table):

@@ -89,12 +89,11 @@ def train(arguments, train_rows, validation_rows, folder, settings, *, verbose):
             data = data.shuffle(len(rows), seed=arguments.seed + first)
         return data.batch(arguments.batch_size if shuffle else LARGEST_CALL).prefetch(tf.data.AUTOTUNE)
 
-    model.fit(
+    journal.fit(
+        model,
         batches(train_rows, True),
         validation_data=batches(validation_rows, False),
         epochs=arguments.epochs,
-        initial_epoch=first,
-        callbacks=[journal],
         verbose=verbose,
         shuffle=False,
     )

@@ -143,16 +143,14 @@ def train(arguments, names, tokenizer, ids, folder, learns, *, monitor="val_loss
 
     mean = mean_length(ids["train"][1]) + 1
     speed = throughput(batches(arguments.seed), seconds=0.5) * mean
-    if first < arguments.epochs:
-        model.fit(
-            batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
-            validation_data=pair_batches(*ids["validation"], batch_size=64),
-            epochs=arguments.epochs,
-            initial_epoch=first,
-            callbacks=[journal],
-            verbose="auto" if sys.stdout.isatty() else 2,
-            shuffle=False,
-        )
+    journal.fit(
+        model,
+        batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
+        validation_data=pair_batches(*ids["validation"], batch_size=64),
+        epochs=arguments.epochs,
+        verbose="auto" if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
     return journal, speed, mean * count
 
 
@@ -189,8 +187,9 @@ def _exported(arguments, data, tokenizer, ids, folder, *, lengths, generate):
     """`(model, report)`; a file that does not answer as the model does is left out, with its reason in the report."""
     from kerazoo.data.pair_batches import pair_batches
     from kerazoo.exporters import ExportError
+    from kerazoo.training.callbacks import best_weights
 
-    model = build(arguments, tokenizer, weights=folder / "best.weights.h5", precision="float32", jit_compile=False)
+    model = build(arguments, tokenizer, weights=best_weights(folder), precision="float32", jit_compile=False)
     sides = {"length": lengths[0], "target_length": lengths[1]}
     shown, _ = next(pair_batches(*ids["validation"], batch_size=8, **sides).as_numpy_iterator())
     print("Exporting ...")

@@ -92,7 +92,9 @@ def test_a_user_without_a_home_is_told_what_to_set(tmp_path):
     environment = {k: v for k, v in os.environ.items() if k not in unset}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == "kerazoo: This user has no home folder: set XDG_CACHE_HOME, or KERAZOO_DATA_DIR for data sets.\n"
+    assert (
+        done.stderr == "kerazoo: This user has no home folder: set XDG_CACHE_HOME, or KERAZOO_DATA_DIR for data sets.\n"
+    )
 
 
 def test_libraries_write_nothing_to_standard_error(capfd):

@@ -1,6 +1,10 @@
 """Evaluation: figures against hand-made cases and scikit-learn, baselines, the files of a run, callbacks."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -113,28 +117,85 @@ def test_collect_reads_each_batch_once():
 
 
 def test_runs_are_numbered_and_never_overwritten(tmp_path):
-    first = runs.run_folder(tmp_path, "digits-lenet5")
-    second = runs.run_folder(tmp_path, "digits-lenet5")
+    def enter(*arguments, **options):
+        with runs.run_folder(*arguments, **options) as folder:
+            (folder / "note.txt").write_text("mine")
+            return folder
+
+    first, second = (enter(tmp_path, "digits-lenet5") for _ in range(2))
     assert [first.name, second.name] == ["digits-lenet5-1", "digits-lenet5-2"]
-    (first / "note.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="must be new"):
-        runs.run_folder(tmp_path, "x", out=first)
+        enter(tmp_path, "x", out=first)
     (first / "run.json").write_text("{}")
     for resume in (True, False):
         with pytest.raises(FileExistsError, match="never overwritten"):
-            runs.run_folder(tmp_path, "x", out=first, resume=resume)
-    with pytest.raises(FileNotFoundError, match="no epoch was saved"):
-        runs.run_folder(tmp_path, "digits-lenet5", resume=True)
+            enter(tmp_path, "x", out=first, resume=resume)
+    for missing in ({}, {"out": tmp_path / "none"}):
+        with pytest.raises(FileNotFoundError, match="no epoch was saved"):
+            enter(tmp_path, "digits-lenet5", resume=True, **missing)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["digits-lenet5-1", "digits-lenet5-2"]
+
+
+def test_a_start_that_fails_leaves_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="no data"), runs.run_folder(tmp_path, "a"):
+        raise ValueError("no data")
+    (tmp_path / "given").mkdir()
+    with pytest.raises(ValueError, match="no data"), runs.run_folder(tmp_path, "a", out=tmp_path / "given"):
+        raise ValueError("no data")
+    assert [path.name for path in tmp_path.iterdir()] == ["given"]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_has_its_folder_alone(tmp_path, resume):
+    folder = tmp_path / "run"
+    with runs.run_folder(tmp_path, "a", out=folder):
+        (folder / "journal.json").write_text("{}")
+        message = f"Another run is writing to the folder.*{os.getpid()}.*--out"
+        with pytest.raises(FileExistsError, match=message), runs.run_folder(tmp_path, "a", out=folder, resume=resume):
+            pytest.fail("two runs in one folder")
+    with runs.run_folder(tmp_path, "a", out=folder, resume=True) as again:
+        assert again == folder
+    assert [path.name for path in folder.iterdir()] == ["journal.json"]
+
+
+def test_runs_that_start_at_once_have_folders_of_their_own(tmp_path, monkeypatch):
+    """Both look for the next number before either makes its folder."""
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(()) if self == tmp_path else glob(self, pattern))
+    with runs.run_folder(tmp_path, "a") as one, runs.run_folder(tmp_path, "a") as other:
+        assert [one.name, other.name] == ["a-1", "a-2"]
+
+
+def test_the_lock_of_a_killed_run_is_none(tmp_path):
+    script = (
+        "import sys; from kerazoo.evaluate.runs import run_folder\n"
+        "with run_folder('.', 'a', out=sys.argv[1]) as folder:\n"
+        "    (folder / 'journal.json').write_text('{}'); print('writes', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "run")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as other:
+        assert other.stdout.readline() == "writes\n"
+        message = f"process {other.pid} on"
+        with pytest.raises(FileExistsError, match=message), runs.run_folder(tmp_path, "a", out=tmp_path / "run"):
+            pytest.fail("two runs in one folder")
+        other.kill()
+    assert (tmp_path / "run" / ".lock").exists()
+    with runs.run_folder(tmp_path, "a", out=tmp_path / "run", resume=True) as folder:
+        assert (folder / ".lock").read_text().startswith(f"process {os.getpid()} ")
 
 
 def test_a_name_cannot_leave_the_runs_folder(tmp_path):
-    assert runs.run_folder(tmp_path, "../../tfds:a/b").parent == tmp_path
+    with runs.run_folder(tmp_path, "../../tfds:a/b") as folder:
+        assert folder.parent == tmp_path
 
 
 def test_records_are_whole_or_not_there(tmp_path):
-    with pytest.raises(ValueError, match="JSON"):
-        runs.write_record({"score": float("nan")}, tmp_path / "run.json")
+    with pytest.raises(TypeError, match="JSON"):
+        runs.write_record({"score": {1, 2}}, tmp_path / "run.json")
     assert list(tmp_path.iterdir()) == []
+    runs.write_record({"score": float("nan"), "rows": [1, (float("-inf"),)]}, tmp_path / "run.json")
+    assert json.loads((tmp_path / "run.json").read_text()) == {"score": None, "rows": [1, [None]]}
     runs.write_record({"score": 1.0} | {"environment": runs.environment()}, tmp_path / "run.json")
     assert json.loads((tmp_path / "run.json").read_text())["environment"]["keras"] == keras.__version__
 
@@ -215,15 +276,16 @@ def test_savings_keep_their_distance_and_the_best_epoch_between_them_is_kept(tmp
 
     options = {"configuration": {}, "monitor": "told", "mode": "min", "spacing": 1e6}
     model, journal = small_model(), Journal(tmp_path, **options)
-    write = journal._write
-    monkeypatch.setattr(journal, "_write", lambda name, how: (written.append(name), write(name, how)))
-    fit(model, Told(), journal, epochs=5)
+    replace = os.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda source, target: (written.append(target.name), replace(source, target)))
+        fit(model, Told(), journal, epochs=5)
     assert written == [
         "last-0.weights.h5",
-        "best.weights.h5",
+        "best-0.weights.h5",
         "journal.json",
         "last-1.weights.h5",
-        "best.weights.h5",
+        "best-1.weights.h5",
         "journal.json",
     ]
     for last, present in zip(kept[4], model.get_weights()):

@@ -332,14 +332,23 @@ def test_only_squeezed_channels_first_biases_become_additions(tmp_path):
 
 
 def test_what_a_killed_export_left_is_removed_and_a_living_ones_folder_is_not(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    with versions.new_version(tmp_path) as (mine, _):
-        machine, process, _ = mine.name.rsplit("-", 2)
-        assert process == str(os.getpid())
-        left, elsewhere = tmp_path / f"{machine}-{dead.pid}-abc", tmp_path / f".export-other.machine-{dead.pid}-abc"
-        for folder in (left, elsewhere):
-            folder.mkdir()
-            (folder / "saved_model.pb").write_text("half")
-        with versions.new_version(tmp_path):
-            assert mine.is_dir() and elsewhere.is_dir() and not left.exists()
+    script = (
+        "import sys; from kerazoo.exporters.versions import new_version\n"
+        "with new_version(sys.argv[1]) as (folder, move):\n"
+        "    (folder / 'saved_model.pb').write_text('half'); print(folder.name, flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    elsewhere = tmp_path / ".export-other.machine-abc"
+    elsewhere.mkdir()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as other:
+        theirs = tmp_path / other.stdout.readline().strip()
+        with versions.new_version(tmp_path) as (mine, move):
+            with versions.new_version(tmp_path):
+                assert mine.is_dir() and theirs.is_dir() and elsewhere.is_dir()
+            assert move() == (1, tmp_path / "1")
+        other.kill()
+    assert theirs.is_dir()
+    with versions.new_version(tmp_path):
+        assert elsewhere.is_dir() and not theirs.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [elsewhere.name, "1"]

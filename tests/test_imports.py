@@ -18,14 +18,16 @@ ALLOWED = {
     "hdf5": set(),
     "paths": set(),
     "model_files": {"data", "hdf5", "paths"},
+    "json_files": set(),
+    "locking": set(),
     "layers": {"extras", "registry"},
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
     "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
     "generation": {"extras", "registry"},
-    "exporters": {"engines", "generation", "paths", "quiet", "registry"},
+    "exporters": {"engines", "generation", "json_files", "locking", "paths", "quiet", "registry"},
     "engines": {"model_files", "paths", "quiet", "registry"},
-    "evaluate": {"data", "extras", "quiet", "registry"},
+    "evaluate": {"data", "extras", "json_files", "locking", "quiet", "registry"},
     "data": {"__version__", "extras", "paths", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")

@@ -12,7 +12,6 @@ study of forecasts, no advice to trade.
 Data: MSFT as pmdarima carries it, adjusted for splits and dividends.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -178,17 +177,14 @@ def train(arguments, days, fold, folder, *, verbose):
         patience=arguments.patience,
     )
     first = journal.restore(model)
-    done = first and first - 1 - journal.best_epoch >= arguments.patience
-    if not done:
-        model.fit(
-            days.batches(fold.train, arguments.batch_size, unit=unit, training=True, seed=arguments.seed + first),
-            validation_data=days.batches(fold.validation, 512, unit=unit),
-            epochs=arguments.epochs,
-            initial_epoch=first,
-            callbacks=[journal],
-            verbose=verbose,
-            shuffle=False,
-        )
+    journal.fit(
+        model,
+        days.batches(fold.train, arguments.batch_size, unit=unit, training=True, seed=arguments.seed + first),
+        validation_data=days.batches(fold.validation, 512, unit=unit),
+        epochs=arguments.epochs,
+        verbose=verbose,
+        shuffle=False,
+    )
     journal.load_best(model)
     return model, unit, journal
 
@@ -205,7 +201,7 @@ def walk(arguments, days, folds, folder):
         verbose = ("auto" if sys.stdout.isatty() else 2) if number == 1 else 0
         model, unit, journal = train(arguments, days, fold, folder / f"fold-{number}", verbose=verbose)
         forecasts.append(compiled(model)(days.windows(fold.test)) * unit)
-        histories.append({"test": span, "best_epoch": journal.best_epoch + 1, "history": journal.history})
+        histories.append({"test": span} | journal.record())
     return np.concatenate(forecasts).astype("float64"), histories, (model, unit)
 
 
@@ -288,6 +284,7 @@ def _run(arguments, start):
     import_tensorflow()
     from kerazoo.data.splits import walk_forward
     from kerazoo.evaluate import stock_report
+    from kerazoo.training.callbacks import mark
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -298,8 +295,8 @@ def _run(arguments, start):
         folds = walk_forward(
             len(days.days), folds=arguments.folds, first=int(arguments.first * len(days.days)), reach=REACH
         )
-        # The marker of a run that can be gone on with; each fold has its own journal.
-        (folder / "journal.json").write_text(json.dumps(running.settings(arguments, SETTINGS)), encoding="utf-8")
+        # Each fold has its own journal.
+        mark(folder, running.settings(arguments, SETTINGS))
         forecasts, histories, (model, unit) = walk(arguments, days, folds, folder)
         chosen, rows, performances = judge(arguments, days, folds, forecasts)
         print("Exporting ...")

@@ -153,16 +153,15 @@ def train(arguments, data, tagging, folder):
 
     words = sum(map(len, data.train.words)) / len(data.train)
     speed = throughput(batches(arguments.seed), seconds=0.5) * words
-    if first < arguments.epochs:
-        model.fit(
-            batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
-            validation_data=tagging.validation(),
-            epochs=arguments.epochs,
-            initial_epoch=first,
-            callbacks=[EntityScore(), journal],
-            verbose="auto" if sys.stdout.isatty() else 2,
-            shuffle=False,
-        )
+    journal.fit(
+        model,
+        batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
+        validation_data=tagging.validation(),
+        epochs=arguments.epochs,
+        callbacks=[EntityScore()],
+        verbose="auto" if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
     return journal, speed
 
 
@@ -174,8 +173,9 @@ def judge(arguments, data, tagging, folder):
     """
     from kerazoo.evaluate.entities import scores
     from kerazoo.evaluate.predict import compiled
+    from kerazoo.training.callbacks import best_weights
 
-    model = build(arguments, tagging, weights=folder / "best.weights.h5", precision="float32", jit_compile=False)
+    model = build(arguments, tagging, weights=best_weights(folder), precision="float32", jit_compile=False)
     served, lengths = tagging.served(model), [len(words) for words in data.test.words]
     answers = tag(compiled(served), tagging, "test", lengths)
     shown = next(tagging.asked("validation", arguments.length).unbatch().batch(8).as_numpy_iterator())

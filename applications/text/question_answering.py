@@ -187,16 +187,15 @@ def train(arguments, data, reading, folder):
         return reading.training(arguments.batch_size, seed)
 
     speed = throughput(batches(arguments.seed), seconds=0.5)
-    if first < arguments.epochs:
-        model.fit(
-            batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
-            validation_data=reading.validation(),
-            epochs=arguments.epochs,
-            initial_epoch=first,
-            callbacks=[AnswerScore(), journal],
-            verbose="auto" if sys.stdout.isatty() else 2,
-            shuffle=False,
-        )
+    journal.fit(
+        model,
+        batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
+        validation_data=reading.validation(),
+        epochs=arguments.epochs,
+        callbacks=[AnswerScore()],
+        verbose="auto" if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
     return journal, speed
 
 
@@ -231,8 +230,9 @@ def judge(arguments, data, reading, folder):
     """
     from kerazoo.decoding import with_answers
     from kerazoo.evaluate.answers import scores
+    from kerazoo.training.callbacks import best_weights
 
-    model = build(arguments, reading, weights=folder / "best.weights.h5", precision="float32", jit_compile=False)
+    model = build(arguments, reading, weights=best_weights(folder), precision="float32", jit_compile=False)
     found = answer(reader(arguments, model), reading, "validation", data.validation)
     threshold, *_ = chosen_threshold(data, found)
     answers = answer(reader(arguments, model, threshold), reading, "test", data.test)

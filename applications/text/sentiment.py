@@ -176,17 +176,15 @@ def train(arguments, data, tokenizer, folder):
         )
 
     speed = throughput(batches(arguments.seed), seconds=0.5)
-    if first < arguments.epochs:
-        held = text_batches(ids["validation"], data.validation.labels, batch_size=256, length=length)
-        model.fit(
-            batches(arguments.seed + first),  # A resumed run shuffles by another seed, or its first epochs came again.
-            validation_data=held,
-            epochs=arguments.epochs,
-            initial_epoch=first,
-            callbacks=[journal],
-            verbose="auto" if sys.stdout.isatty() else 2,
-            shuffle=False,
-        )
+    held = text_batches(ids["validation"], data.validation.labels, batch_size=256, length=length)
+    journal.fit(
+        model,
+        batches(arguments.seed + first),  # A resumed run shuffles by another seed, or its first epochs came again.
+        validation_data=held,
+        epochs=arguments.epochs,
+        verbose="auto" if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
     return journal, speed
 
 
@@ -203,13 +201,14 @@ def judge(arguments, data, tokenizer, folder):
     from kerazoo.evaluate.predict import compiled, difference
     from kerazoo.evaluate.text_baselines import scores
     from kerazoo.evaluate.word_influence import influence
+    from kerazoo.training.callbacks import best_weights
 
     model = build(
         arguments,
         data,
         tokenizer,
         length=arguments.length,
-        weights=folder / "best.weights.h5",
+        weights=best_weights(folder),
         precision="float32",
         jit_compile=False,
     )

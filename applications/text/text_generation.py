@@ -164,16 +164,14 @@ def train(arguments, tokenizer, ids, folder):
         return random_windows(ids["train"], steps=steps, seed=seed, **sizes)
 
     speed = throughput(batches(arguments.seed), seconds=0.5) * arguments.context
-    if first < arguments.epochs:
-        model.fit(
-            batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
-            validation_data=windows_in_order(ids["validation"], length=arguments.context, batch_size=64),
-            epochs=arguments.epochs,
-            initial_epoch=first,
-            callbacks=[journal],
-            verbose="auto" if sys.stdout.isatty() else 2,
-            shuffle=False,
-        )
+    journal.fit(
+        model,
+        batches(arguments.seed + first),  # A resumed run draws by another seed, or its first epochs came again.
+        validation_data=windows_in_order(ids["validation"], length=arguments.context, batch_size=64),
+        epochs=arguments.epochs,
+        verbose="auto" if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
     return journal, speed
 
 
@@ -202,8 +200,9 @@ def judge(arguments, corpus, tokenizer, ids, folder):
     from kerazoo.data.token_windows import windows_in_order
     from kerazoo.evaluate.language import scores, surprises
     from kerazoo.evaluate.predict import compiled, difference
+    from kerazoo.training.callbacks import best_weights
 
-    options = {"weights": folder / "best.weights.h5", "precision": "float32", "jit_compile": False}
+    options = {"weights": best_weights(folder), "precision": "float32", "jit_compile": False}
     model = build(arguments, tokenizer, length=arguments.context, **options)
     length = arguments.context
     shown, _ = next(iter(windows_in_order(ids["validation"], length=length, batch_size=8)))

@@ -208,14 +208,14 @@ def train(arguments, parts, folder):
     pipeline = partial(parts.batches, "train", arguments.batch_size, training=True, seed=arguments.seed + first)
     training, speed = pipeline(), throughput(pipeline(), seconds=1.0)
     print(f"Input pipeline: {speed:,.0f} windows/s. Model: {model.name}, {model.count_params():,} parameters.")
-    callbacks = [journal]
+    callbacks = []
     if find_spec("tensorboard"):
         callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard")))
-    model.fit(
+    journal.fit(
+        model,
         training,
         validation_data=parts.batches("validation", 256),
         epochs=arguments.epochs,
-        initial_epoch=first,
         callbacks=callbacks,
         verbose="auto" if sys.stdout.isatty() else 2,
         shuffle=False,
@@ -239,6 +239,8 @@ def main(argv=None):
 
 
 def _run(arguments, start):
+    from kerazoo.training.callbacks import best_weights
+
     import_tensorflow()
     from kerazoo.evaluate import forecast_report
 
@@ -249,7 +251,7 @@ def _run(arguments, start):
     with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
         parts, season = load(arguments)
         journal, speed = train(arguments, parts, folder)
-        judged = forecasts.Judging(arguments, parts, folder / "best.weights.h5", season).judge()
+        judged = forecasts.Judging(arguments, parts, best_weights(folder), season).judge()
     examples = judged.pop("examples")
     split = {part: len(starts) for part, starts in parts.starts.items()}
     record = running.record(

@@ -223,12 +223,11 @@ def train(arguments, rows, folder):
     )
     first = journal.restore(model)
     sizes = {"batch_size": arguments.batch_size, "forecasts": arguments.forecasts}
-    model.fit(
+    journal.fit(
+        model,
         rows.batches(0, rows.trained, training=True, seed=arguments.seed + first, **sizes).repeat(arguments.passes),
         validation_data=rows.batches(rows.trained, rows.learning, **sizes),
         epochs=arguments.epochs,
-        initial_epoch=first,
-        callbacks=[journal],
         verbose=0,
         shuffle=False,
     )
@@ -397,23 +396,6 @@ def export(arguments, record, rows, folder):
     return results
 
 
-def group_journal(arguments, folder):
-    """Marks a folder of several series as one that can be gone on with, by the same settings alone.
-
-    Raises:
-        ValueError: it was begun with others.
-    """
-    from kerazoo.evaluate.runs import write_record
-
-    path, now = folder / "journal.json", json.loads(json.dumps(running.settings(arguments, SETTINGS)))
-    if not path.exists():
-        write_record({"configuration": now}, path)
-    before = json.loads(path.read_text(encoding="utf-8"))["configuration"]
-    changed = [f"{key} was {before.get(key)!r}, is {now[key]!r}" for key in now if before.get(key) != now[key]]
-    if changed:
-        raise ValueError(f"A run goes on only with the configuration it began with: {', '.join(changed)}.")
-
-
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
     return running.main(parse_args(argv), _run)
@@ -422,6 +404,7 @@ def main(argv=None):
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import anomaly_report
+    from kerazoo.training.callbacks import mark
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -430,7 +413,7 @@ def _run(arguments, start):
     data = load(arguments)
     parts = [folder / Path(series).stem if len(data) > 1 else folder for series in data]
     if len(data) > 1:
-        group_journal(arguments, folder)
+        mark(folder, running.settings(arguments, SETTINGS))
     with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
         found = []
         for part, (series, labelled) in zip(parts, data.items()):

@@ -163,7 +163,7 @@ def train(arguments, data, folder, *, seed):
         patience=arguments.patience,
         spacing=SPACING,
     )
-    rate, callbacks = arguments.learning_rate, [journal]
+    rate, callbacks = arguments.learning_rate, []
     if arguments.schedule == "plateau":
         callbacks.append(FallOnPlateau(journal, rate))
     else:
@@ -189,16 +189,15 @@ def train(arguments, data, folder, *, seed):
         return series.batch(even if training else 256).prefetch(tf.data.AUTOTUNE)
 
     speed = throughput(batches(data.train, training=True), seconds=0.5)
-    if first < arguments.epochs:
-        model.fit(
-            batches(data.train, training=True),
-            validation_data=batches(data.validation) if data.validation else None,
-            epochs=arguments.epochs,
-            initial_epoch=first,
-            callbacks=callbacks,
-            verbose="auto" if sys.stdout.isatty() else 2,
-            shuffle=False,
-        )
+    journal.fit(
+        model,
+        batches(data.train, training=True),
+        validation_data=batches(data.validation) if data.validation else None,
+        epochs=arguments.epochs,
+        callbacks=callbacks,
+        verbose="auto" if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
     return journal, speed
 
 
@@ -213,11 +212,13 @@ def deployable(arguments, data, folders):
     import keras
     from keras import ops
 
+    from kerazoo.training.callbacks import best_weights
+
     facts = data.record()
     series = keras.Input((facts["length"], facts["channels"]), name="series", dtype="float32")
     scaled, answers = scaler(arguments, data)(series), []
     for number, folder in enumerate(folders, start=1):
-        core = build(arguments, data, weights=folder / "best.weights.h5", precision="float32", jit_compile=False)
+        core = build(arguments, data, weights=best_weights(folder), precision="float32", jit_compile=False)
         answers.append(keras.Model(core.input, core.output, name=f"network{number}")(scaled))
     logits = answers[0]
     if len(answers) > 1:

@@ -211,11 +211,11 @@ def train(arguments, parts, folder):
     data = face_batches(faces, seed=arguments.seed + done, **options)
     speed = throughput(face_batches(faces, seed=arguments.seed, **options), seconds=1.0)
     print(f"Input pipeline: {speed:,.0f} images/s. Model: {model.name}, {model.count_params():,} parameters.")
-    model.fit(
+    journal.fit(
+        model,
         data,
         epochs=arguments.epochs,
-        initial_epoch=done,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=judge), journal],
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=judge)],
         verbose="auto" if sys.stdout.isatty() else 2,
         shuffle=False,
     )

@@ -220,7 +220,7 @@ def train(arguments, data, folder):
         "batch_size": arguments.batch_size,
         "num_classes": len(data.classes) if _soft_labels(arguments) else None,
     }
-    callbacks = [journal]
+    callbacks = []
     if find_spec("tensorboard") and distribution.is_chief():
         callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard")))
     with distribution.scope(arguments.strategy):
@@ -252,11 +252,11 @@ def train(arguments, data, folder):
         validation = batches(data.validation, **options)
         if arguments.strategy:
             validation = distribution.distribute_dataset(validation)
-        model.fit(
+        journal.fit(
+            model,
             training,
             validation_data=validation,
             epochs=arguments.epochs,
-            initial_epoch=first,
             callbacks=callbacks,
             verbose="auto" if sys.stdout.isatty() else 2,
             shuffle=False,
@@ -264,8 +264,8 @@ def train(arguments, data, folder):
     return journal, speed
 
 
-def judge(arguments, data, folder):
-    """Exports the best epoch's weights in float32, and puts the test split to the model and to every file.
+def judge(arguments, data, weights):
+    """Exports the model with these weights in float32, and puts the test split to the model and to every file.
 
     Returns:
         `(evaluation, exports)`: of the Keras model, and a row for each exported file.
@@ -278,7 +278,7 @@ def judge(arguments, data, folder):
     model = kerazoo.build(
         arguments.model,
         num_classes=len(data.classes),
-        weights=folder / "best.weights.h5",
+        weights=weights,
         precision="float32",
         jit_compile=False,
         **_input_shape(arguments),
@@ -332,6 +332,7 @@ def _run(arguments, start):
     from kerazoo.data.pipeline import pixels_of
     from kerazoo.evaluate import classification_report
     from kerazoo.evaluate.baselines import image_baselines
+    from kerazoo.training.callbacks import best_weights
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
@@ -342,7 +343,7 @@ def _run(arguments, start):
         journal, speed = train(arguments, data, folder)
         if not distribution.is_chief():
             return {"task": TASK, "worker": "its chief has the record"}
-        evaluation, exports = judge(arguments, data, folder)
+        evaluation, exports = judge(arguments, data, best_weights(folder))
     seen = (
         len(data.train)
         if len(data.train) < arguments.batch_size

@@ -204,14 +204,14 @@ def train(arguments, data, parts, folder):
         judged = _judged(detector, validation, data.classes)[0]
         return {"val_map50": judged.map50, "val_map": judged.map}
 
-    callbacks = [SwitchOff(mosaic, round(arguments.epochs * (1 - arguments.plain))), Figures(figures), journal]
+    callbacks = [SwitchOff(mosaic, round(arguments.epochs * (1 - arguments.plain))), Figures(figures)]
     if find_spec("tensorboard"):
         callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard")))
-    model.fit(
+    journal.fit(
+        model,
         pipeline(),
         validation_data=batches(validation, batch_size=size),
         epochs=arguments.epochs,
-        initial_epoch=first,
         callbacks=callbacks,
         verbose="auto" if sys.stdout.isatty() else 2,
         shuffle=False,
@@ -228,8 +228,9 @@ def judge(arguments, data, parts, folder):
     """
     from kerazoo.data.detection_pipeline import batches
     from kerazoo.evaluate.detection import best_threshold, same_boxes
+    from kerazoo.training.callbacks import best_weights
 
-    weights = folder / "best.weights.h5"
+    weights = best_weights(folder)
     model = build(arguments, len(data.classes), weights=weights, precision="float32", jit_compile=False)
     detector = _compiled(arguments, model)
     threshold = best_threshold(_judged(detector, parts["validation"], data.classes)[0])[0]

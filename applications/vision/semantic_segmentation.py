@@ -252,11 +252,11 @@ def train(arguments, data, folder):
     print(f"Input pipeline: {speed:,.1f} windows/s. Model: {model.name}, {model.count_params():,} parameters.")
     whole = framed(build(arguments, classes, padded(data.size), precision="float32"), data.size)
     whole.compile(loss=model.loss)
-    model.fit(
+    journal.fit(
+        model,
         windows(arguments.seed + first),  # A resumed run shuffles by another seed, or its first epochs came again.
         epochs=arguments.epochs,
-        initial_epoch=first,
-        callbacks=[Validation(whole, data.validation, classes=classes), journal],
+        callbacks=[Validation(whole, data.validation, classes=classes)],
         verbose="auto" if sys.stdout.isatty() else 2,
         shuffle=False,
     )
@@ -272,8 +272,9 @@ def judge(arguments, data, folder):
     """
     from kerazoo.evaluate.predict import compiled
     from kerazoo.evaluate.segmentation_answers import collect, score
+    from kerazoo.training.callbacks import best_weights
 
-    weights = folder / "best.weights.h5"
+    weights = best_weights(folder)
     network = build(arguments, len(data.classes), padded(data.size), weights=weights, precision="float32")
     model = framed(network, data.size)
     print("Exporting ...")

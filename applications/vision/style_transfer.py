@@ -195,12 +195,11 @@ def train(arguments, style, folder):
         given = windows(styles, seed=arguments.seed + first + 1000, **options)
         data = tf.data.Dataset.zip(data, given).map(lambda x, y: ({"content": x, "style": y}, x))
     epochs = min(EPOCHS, arguments.steps)
-    model.fit(
+    journal.fit(
+        model,
         data,
         epochs=epochs,
-        initial_epoch=first,
         steps_per_epoch=arguments.steps // epochs,
-        callbacks=[journal],
         verbose="auto" if sys.stdout.isatty() else 2,
         shuffle=False,
     )
@@ -210,8 +209,9 @@ def train(arguments, style, folder):
 def apply(arguments, content, style, folder):
     """The trained network's picture, and its exported files, each compared with it on the picture."""
     from kerazoo.evaluate.predict import compiled, difference
+    from kerazoo.training.callbacks import best_weights
 
-    model = build(arguments, content.shape[:2], weights=folder / "best.weights.h5")
+    model = build(arguments, content.shape[:2], weights=best_weights(folder))
     images = np.stack([content, style]).astype("float32")
     inputs = images[:1] if arguments.method == "johnson" else {"content": images[:1], "style": images[1:]}
     print("Exporting ...")

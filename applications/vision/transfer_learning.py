@@ -147,8 +147,8 @@ class Trainings:
         )
 
     def file(self, way):
-        """Where the weights of the run's own training lie; `image_classification.judge` knows the best by its name."""
-        return self.folder / ("best.weights.h5" if way == WAYS[0] else f"{way.replace(' ', '_')}.weights.h5")
+        """Where the weights of the run's own training lie."""
+        return self.folder / f"{way.replace(' ', '_')}.weights.h5"
 
     def _run(self, way, shots, seed, own):
         import keras
@@ -223,7 +223,7 @@ def _run(arguments, start):
         trainings = Trainings(arguments, data, finished, folder)
         own = {way: trainings.result(way, arguments.shots, arguments.seed, own=True) for way in WAYS}
         curve = curve_of(arguments, trainings)
-        evaluation, exports = image_classification.judge(arguments, data, folder)
+        evaluation, exports = image_classification.judge(arguments, data, trainings.file(WAYS[0]))
         others = judge_others(trainings)
     few = trainings.images(arguments.shots, arguments.seed)
     options = {"size": arguments.size, "batch_size": arguments.batch_size, "training": True}

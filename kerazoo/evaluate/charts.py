@@ -27,7 +27,7 @@ def learning_curves(history, *, best=None, metric="accuracy", title="Accuracy"):
     marker = "o" if len(history) < 25 else None
     for axis, (name, heading) in zip(axes, shown):
         for key, color, label in ((name, BLUE, "training"), (f"val_{name}", ORANGE, "validation")):
-            values = [epoch.get(key, np.nan) for epoch in history]
+            values = np.array([epoch.get(key) for epoch in history], "float64")  # None becomes NaN.
             if not np.isnan(values).all():  # A training on all there is has no validation.
                 axis.plot(epochs, values, color=color, label=label, linewidth=2, marker=marker, markersize=4)
         if best is not None:

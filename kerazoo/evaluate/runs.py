@@ -1,16 +1,23 @@
-"""The folder of a run: a new one each time, never over an existing result; its record, written whole."""
+"""The folder of a run: a new one each time, never over an existing result, and locked; its record, written whole."""
 
-import json
+import contextlib
 import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
 import kerazoo
+from kerazoo.json_files import write_json
+from kerazoo.locking import Locked, lock
+
+LOCK = ".lock"  # In a run's folder, while it is written.
 
 
+@contextlib.contextmanager
 def run_folder(root, stem, *, out=None, resume=False):
-    """The folder of a run, made if it is new.
+    """Holds the folder of a run, which is made if it is new, and removed after it if nothing was written.
+
+    Until the end of the `with` statement no other process or run takes the folder; the lock of a killed one is none.
 
     Args:
         root: where runs of this task lie.
@@ -19,23 +26,57 @@ def run_folder(root, stem, *, out=None, resume=False):
         resume: go on with the run in `out`, or else with the latest one of this stem.
 
     Raises:
-        FileExistsError: a finished run, or a folder with something in it.
-        FileNotFoundError: nothing to go on with.
+        FileExistsError: a finished run, a folder with something in it, or one that another run is writing to.
+        FileNotFoundError: nothing to resume.
     """
+    folder, made = _choose(Path(root), stem, out=out, resume=resume)
+    try:
+        with _locked(folder):
+            _check(folder, resume=resume)
+            yield folder
+    finally:
+        with contextlib.suppress(OSError):  # It is not empty, and so a run's.
+            if made:
+                folder.rmdir()
+
+
+def _choose(root, stem, *, out, resume):
+    """(the folder, whether it was made now)."""
     stem = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem)
-    numbers = [path.name.removeprefix(f"{stem}-") for path in Path(root).glob(f"{stem}-*")]
+    numbers = [path.name.removeprefix(f"{stem}-") for path in root.glob(f"{stem}-*")]
     latest = max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0)
-    folder = Path(out) if out else Path(root) / f"{stem}-{max(latest, 1) if resume else latest + 1}"
+    if out or resume:
+        folder = Path(out or root / f"{stem}-{max(latest, 1)}")
+        if resume and not folder.is_dir():
+            raise FileNotFoundError(f"There is no run to resume: no epoch was saved in {str(folder)!r}.")
+        made = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder, made
+    root.mkdir(parents=True, exist_ok=True)
+    while True:  # Another run may take the number first.
+        latest += 1
+        with contextlib.suppress(FileExistsError):
+            (root / f"{stem}-{latest}").mkdir()
+            return root / f"{stem}-{latest}", True
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock(folder / LOCK))
+        except Locked as error:
+            raise FileExistsError(f"Another run is writing to the folder: {error} Choose another with --out.") from None
+        yield
+
+
+def _check(folder, *, resume):
     if (folder / "run.json").exists():
         raise FileExistsError(f"The run in {str(folder)!r} is finished; a result is never overwritten.")
     if resume and not (folder / "journal.json").exists():
-        raise FileNotFoundError(f"There is no run to go on with: no epoch was saved in {str(folder)!r}.")
-    if not resume and folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(
-            f"The run's folder must be new, or be gone on with (--resume). Received: {str(folder)!r}."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        raise FileNotFoundError(f"There is no run to resume: no epoch was saved in {str(folder)!r}.")
+    if not resume and any(path.name != LOCK for path in folder.iterdir()):
+        raise FileExistsError(f"The run's folder must be new, or be resumed with --resume. Received: {str(folder)!r}.")
 
 
 def environment():
@@ -50,12 +91,6 @@ def environment():
 
 
 def write_record(record, path):
-    """Writes JSON beside `path` and moves it into place; numbers that are not finite are refused."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.writing")
-    try:
-        beside.write_text(json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False), encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    """Writes JSON whole or not at all; numbers that are not finite are null."""
+    write_json(record, path, indent=1)
+    return Path(path)

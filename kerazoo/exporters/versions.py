@@ -7,9 +7,11 @@ import socket
 import uuid
 
 from kerazoo.engines.files import versions
+from kerazoo.locking import Locked, lock
 from kerazoo.paths import expand
 
-HIDDEN = ".export-"  # Then whose folder it is: machine, process, and a word of its own.
+HIDDEN = ".export-"  # Then whose folder it is: machine, and a word of its own; its lock ends with the process.
+LOCK = ".lock"  # Ends the name of its file, beside the folder.
 
 
 @contextlib.contextmanager
@@ -32,34 +34,27 @@ def new_version(root):
     root.mkdir(parents=True, exist_ok=True)
     _sweep(root)
     # TensorFlow Serving reads folders with numbers only.
-    hidden = root / f"{HIDDEN}{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
+    hidden = root / f"{HIDDEN}{socket.gethostname()}-{uuid.uuid4().hex}"
     try:
-        hidden.mkdir()
-        yield hidden, lambda: _move(hidden, root)
+        with lock(hidden.with_name(hidden.name + LOCK)):
+            hidden.mkdir()
+            try:
+                yield hidden, lambda: _move(hidden, root)
+            finally:
+                if hidden.exists():
+                    shutil.rmtree(hidden)
     finally:
-        if hidden.exists():
-            shutil.rmtree(hidden)
         for folder in made:
             with contextlib.suppress(OSError):  # Not empty: the version is in it, or another export's.
                 folder.rmdir()
 
 
 def _sweep(root):
-    """Removes the hidden folders of this machine's processes that are no more: killed ones could not."""
-    for folder in root.glob(f"{HIDDEN}*-*-*"):
-        machine, process, _ = folder.name.removeprefix(HIDDEN).rsplit("-", 2)
-        if machine == socket.gethostname() and process.isdigit() and not _runs(int(process)):
+    """Removes the hidden folders of this machine whose lock nobody holds: who is killed cannot remove them."""
+    for path in root.glob(f"{HIDDEN}{socket.gethostname()}-*"):
+        folder = path.with_name(path.name.removesuffix(LOCK))
+        with contextlib.suppress(Locked), lock(folder.with_name(folder.name + LOCK)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _runs(process):
-    try:
-        os.kill(process, 0)  # Signal 0 only asks.
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # Another user's.
-    return True
 
 
 def _move(hidden, root):

@@ -1,4 +1,6 @@
-"""Small callbacks between epochs: figures of one's own in the history, a switch that turns over."""
+"""Small callbacks: figures of one's own in the history, a switch that turns over, an end where the loss is NaN."""
+
+import math
 
 import keras
 
@@ -42,3 +44,36 @@ class SwitchOff(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.variable.assign(epoch < self.epoch)
+
+
+class RequireFiniteLoss(keras.callbacks.Callback):
+    """Ends a training that has no journal at the first step whose loss is NaN or infinite.
+
+    Raises:
+        ValueError: from `fit`; the message has the loss and the step.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._first = batch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if name := non_finite_loss(logs):
+            step = describe_step(self._first, batch, self._epoch)
+            raise ValueError(f"Training stops: {name} was {logs[name]} at {step}. A smaller learning rate may help.")
+
+
+def non_finite_loss(logs):
+    """The name of the first training loss in Keras's logs that is NaN or infinite; None where there is none."""
+    for name, value in (logs or {}).items():
+        if name.endswith("loss") and not name.startswith("val_") and not math.isfinite(value):
+            return name
+    return None
+
+
+def describe_step(first, last, epoch):
+    """What to call the steps of one execution, counted from 1; all are counted from 0 here."""
+    steps = f"step {last + 1}" if first == last else f"one of the steps {first + 1} to {last + 1}"
+    return f"{steps} of epoch {epoch + 1}"

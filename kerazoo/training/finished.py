@@ -1,9 +1,9 @@
 """The parts of a run that are done, so that a run of many trainings goes on with the next one."""
 
 import json
-import os
 from pathlib import Path
 
+from kerazoo.json_files import dumps, write_json
 from kerazoo.training.callbacks import refuse_change
 
 
@@ -29,7 +29,7 @@ class Finished:
     """
 
     def __init__(self, folder, configuration):
-        self.path, self.configuration = Path(folder) / "journal.json", json.loads(json.dumps(configuration))
+        self.path, self.configuration = Path(folder) / "journal.json", json.loads(dumps(configuration))
         self.parts = {}
         if self.path.exists():
             known = json.loads(self.path.read_text(encoding="utf-8"))
@@ -40,12 +40,6 @@ class Finished:
         """What `run()` gave, JSON types: now, or when the part was run before."""
         if name not in self.parts:
             parts = self.parts | {name: run()}
-            text = json.dumps({"configuration": self.configuration, "parts": parts})
-            beside = self.path.with_name(f"writing-{self.path.name}")
-            try:
-                beside.write_text(text, encoding="utf-8")
-                os.replace(beside, self.path)
-            finally:
-                beside.unlink(missing_ok=True)
-            self.parts = json.loads(text)["parts"]
+            write_json({"configuration": self.configuration, "parts": parts}, self.path)
+            self.parts = json.loads(dumps(parts))
         return self.parts[name]

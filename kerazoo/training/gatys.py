@@ -31,7 +31,8 @@ def stylize(content, loss, *, start=None, method="lbfgs", steps=120, learning_ra
 
     Raises:
         ImportError: "lbfgs" without scipy.
-        ValueError: an unknown method, or no steps.
+        ValueError: an unknown method, no steps, or a loss that is not finite at the first one; at a later one the
+            descent stops.
 
     Example:
 
@@ -66,12 +67,13 @@ def stylize(content, loss, *, start=None, method="lbfgs", steps=120, learning_ra
                 options={"maxiter": steps, "maxfun": steps, "maxcor": 20, "ftol": 0.0, "gtol": 0.0},
             )
     else:
-        _adam(image, descent, steps=steps, learning_rate=learning_rate)
+        with contextlib.suppress(_Enough):
+            _adam(image, descent, steps=steps, learning_rate=learning_rate)
     return np.clip(np.round(descent.best[1]), 0, 255).astype("uint8"), descent.history
 
 
 class _Enough(Exception):
-    """All steps are made."""
+    """All steps are made, or one that is not finite."""
 
 
 class _Descent:
@@ -103,11 +105,21 @@ class _Descent:
         total = float(total)
         for name, value in {"loss": total, **terms}.items():
             self.history.setdefault(name, []).append(float(value))
+        if not np.isfinite(total):
+            self._stop(done + 1)
         if total < self.best[0]:
             self.best = total, np.array(image)
         if self.progress:
             self.progress(done + 1, total)
         return total, gradient.numpy().astype("float64").ravel()
+
+    def _stop(self, step):
+        name, value = next((n, v[-1]) for n, v in self.history.items() if not np.isfinite(v[-1]))
+        reason = f"{name} was {value} at step {step}"
+        if self.best[1] is None:
+            raise ValueError(f"There is no best image: {reason}. A smaller learning rate may help.")
+        print(f"\nThe descent stops: {reason}. The best image before it stands.")
+        raise _Enough
 
 
 def _adam(image, descent, *, steps, learning_rate):

@@ -1,5 +1,7 @@
 """Descent whose weights are averaged as soon as it no longer gets better: NT-ASGD."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -58,7 +60,9 @@ class TriggeredAverage(Averaged):
         return float(self.averaged) > 0
 
     def check(self, value):
-        """One check, with what validation has come to."""
+        """One check, with what validation has come to; one that is not finite is none."""
+        if not math.isfinite(value):
+            return
         recent, best = ops.convert_to_numpy(ops.convert_to_tensor(self.recent)), float(self.best)
         if not self.began and value > best:
             self.averaged.assign(1.0)
