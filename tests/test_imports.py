@@ -14,16 +14,18 @@ PACKAGE = ROOT / "kerazoo"
 # Part of the package -> the parts of kerazoo it may import (itself always).
 ALLOWED = {
     "registry": set(),
+    "image_kinds": set(),
+    "image_graph": {"image_kinds"},
     "extras": set(),
     "layers": {"extras", "registry"},
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
     "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
     "generation": {"extras", "registry"},
-    "exporters": {"engines", "generation", "quiet", "registry"},
+    "exporters": {"engines", "generation", "image_graph", "quiet", "registry"},
     "engines": {"quiet", "registry"},
     "evaluate": {"data", "extras", "quiet", "registry"},
-    "data": {"__version__", "extras", "quiet", "registry"},
+    "data": {"__version__", "extras", "image_graph", "image_kinds", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 # The file says why in its first comment.

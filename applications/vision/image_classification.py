@@ -235,6 +235,7 @@ def train(arguments, data, folder):
             data.train,
             training=True,
             keep_remainder=bool(arguments.data_service),
+            in_graph=bool(arguments.data_service),
             augment=arguments.augment,
             views=arguments.views,
             seed=arguments.seed + first,

@@ -13,13 +13,13 @@ class Images:
         labels: int32, (N,), indices into the data set's classes.
         pixels: uint8, (N, H, W, 3), or None where the images stay in files.
         files: (N,) paths, or None where the pixels are held.
-        orientations: (N,) of the files, as EXIF counts them from 1 (upright) to 8; None where all are upright.
+        names: (N,) what each image is called, or None where nobody says.
     """
 
     labels: np.ndarray
     pixels: np.ndarray | None = None
     files: np.ndarray | None = None
-    orientations: np.ndarray | None = None
+    names: np.ndarray | None = None
 
     def __post_init__(self):
         if (self.pixels is None) == (self.files is None):
