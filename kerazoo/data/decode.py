@@ -9,6 +9,7 @@ import io
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
@@ -42,64 +43,58 @@ def decode(content, *, size=None, channels=3):
     from PIL import Image
 
     try:
-        content = _content(content)
-        with opened(content, (kind(content),)) as image:
+        content = file_bytes(content)
+        with opened(content, kind(content)) as image:
             turn = orientation(content)
             if size is not None:
-                size = tuple(size)
                 height, width = size if turn < 5 else size[::-1]
                 image.draft("RGB", (REDUCED * width, REDUCED * height))
-            image = upright(_rgb(image), turn)
-            if size is not None and image.size != size[::-1]:
-                image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+            image = _rgb(image)
+            if size is not None and image.size != (width, height):
+                image = image.resize((width, height), Image.Resampling.BILINEAR)
             pixels = np.asarray(image if channels == 3 else image.convert("L"), dtype="uint8")
     except FileNotFoundError:
         raise
     except Exception as error:  # Pillow raises whatever a damaged file leads its readers to.
         raise ValueError(f"not a readable image: {error}") from error
-    return pixels.reshape(*pixels.shape[:2], channels)
+    return upright(pixels.reshape(*pixels.shape[:2], channels), turn)
 
 
-def _content(source):
-    """The bytes of a file, of which there must not be too many."""
+def file_bytes(source):
+    """The bytes of a file, given as such or by its path.
+
+    Raises:
+        ValueError: more than `LARGEST_FILE`.
+        OSError: it cannot be read.
+    """
     size = len(source) if isinstance(source, bytes) else os.path.getsize(source)
     if size > LARGEST_FILE:
         raise ValueError(f"{size} bytes; at most {LARGEST_FILE} are read")
-    if isinstance(source, bytes):
-        return source
-    with open(source, "rb") as file:
-        return file.read()
+    return source if isinstance(source, bytes) else Path(source).read_bytes()
 
 
 @contextlib.contextmanager
-def opened(content, formats):
-    """The Pillow image of some bytes, in one of the formats and not too large."""
+def opened(content, kind):
+    """The Pillow image of some bytes of a known kind, where it is not too large."""
     from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own bound is checked below, as an error.
-        with Image.open(io.BytesIO(content), formats=formats) as image:
+        with Image.open(io.BytesIO(content), formats=(kind,)) as image:
             if image.width * image.height > LARGEST:
-                raise ValueError(f"{image.width}x{image.height} pixels; at most {LARGEST} are decoded.")
+                raise ValueError(f"{image.width}x{image.height} pixels; at most {LARGEST} are decoded")
             yield image
 
 
-def upright(image, orientation):
-    """A Pillow image as it was seen, by EXIF's number of how the camera was held."""
-    from PIL.Image import Transpose
-
-    turns = (
-        None,
-        Transpose.FLIP_LEFT_RIGHT,
-        Transpose.ROTATE_180,
-        Transpose.FLIP_TOP_BOTTOM,
-        Transpose.TRANSPOSE,
-        Transpose.ROTATE_270,
-        Transpose.TRANSVERSE,
-        Transpose.ROTATE_90,
-    )
-    turn = turns[orientation - 1]
-    return image if turn is None else image.transpose(turn)
+def upright(pixels, orientation):
+    """Pixels (H, W, ...) as they were seen, by EXIF's number of how the camera was held."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _rgb(image):
