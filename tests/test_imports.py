@@ -14,6 +14,8 @@ PACKAGE = ROOT / "kerazoo"
 # Part of the package -> the parts of kerazoo it may import (itself always).
 ALLOWED = {
     "registry": set(),
+    "image_kinds": set(),
+    "image_graph": {"image_kinds"},
     "extras": set(),
     "hdf5": set(),
     "paths": set(),
@@ -25,10 +27,10 @@ ALLOWED = {
     "metrics": {"layers", "registry"},
     "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
     "generation": {"extras", "registry"},
-    "exporters": {"engines", "generation", "json_files", "locking", "paths", "quiet", "registry"},
+    "exporters": {"engines", "generation", "image_graph", "json_files", "locking", "paths", "quiet", "registry"},
     "engines": {"model_files", "paths", "quiet", "registry"},
     "evaluate": {"data", "extras", "json_files", "locking", "quiet", "registry"},
-    "data": {"__version__", "extras", "paths", "quiet", "registry"},
+    "data": {"__version__", "extras", "image_graph", "image_kinds", "paths", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 # The file says why in its first comment.

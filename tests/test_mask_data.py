@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("PIL")
+import image_files
 from PIL import Image
 
 from kerazoo.data import named_masks
@@ -58,12 +59,44 @@ def test_masks_of_palette_grey_bits_and_equal_channels():
     np.testing.assert_array_equal(decode_mask(png(values > 1)), values > 1)
 
 
+def test_masks_with_alpha_are_their_grey_values():
+    values, alpha = np.array([[0, 1, 2], [2, 1, 9]], "uint8"), np.array([[255, 0, 255], [9, 255, 255]], "uint8")
+    rgb = np.dstack([values] * 3)
+    deep, opaque = values.astype("uint16"), alpha.astype("uint16") * 257
+    for content in (
+        png(np.dstack([values, alpha])),
+        png(np.dstack([rgb, alpha])),
+        image_files.png(np.dstack([deep, opaque]), 16, 4),
+        image_files.png(np.dstack([rgb, opaque]), 16, 6),
+        image_files.png(rgb.astype("uint16"), 16, 2),
+        png(values, kind="BMP"),
+        png(values, palette=[value for i in range(256) for value in (255 - i, i, 9)], kind="PNG", transparency=1),
+        png(values, palette=[value for i in range(256) for value in (255 - i, i, 9)], kind="GIF", optimize=False),
+    ):
+        np.testing.assert_array_equal(decode_mask(content), values)
+    with pytest.raises(ValueError, match="a mask of colours"):
+        decode_mask(image_files.png(np.dstack([deep, deep, deep + 1]), 16, 2))
+    with pytest.raises(ValueError, match="at most 255. Received: 300"):
+        decode_mask(image_files.png(np.dstack([deep + 291, opaque]), 16, 4))
+
+
+def test_masks_are_turned_as_their_images():
+    values = np.arange(6, dtype="uint8").reshape(2, 3)
+    for orientation in range(1, 9):
+        content = png(image_files.held(values, orientation), exif=image_files.exif(orientation))
+        np.testing.assert_array_equal(decode_mask(content), values)
+
+
 @pytest.mark.parametrize(
     "content, message",
     [
         (png(np.dstack([np.eye(4), 0 * np.eye(4), np.eye(4)]).astype("uint8")), "a mask of colours"),
         (png(np.full((2, 2), 300, "uint16")), "at most 255. Received: 300"),
         (b"no mask", "not a readable mask"),
+        (
+            png(np.zeros((4, 4), "uint8"), kind="JPEG"),
+            "PNG, BMP, GIF files, which keep every value; its content is JPEG",
+        ),
     ],
 )
 def test_masks_that_are_refused(content, message):
@@ -129,11 +162,12 @@ def test_layouts(layout, tmp_path):
 def test_classes_void_and_unknown_values(tmp_path):
     root = make(tmp_path / "binary", values=(0, 255))
     assert set(np.unique(from_mask_folder(root).train.masks)) == {0, 1}, "black and white are two classes"
-    root = make(tmp_path / "void", values=(255, 2))
+    root = make(tmp_path / "void", values=(255, 1))
+    (root / "masks" / "3.png").write_bytes(png(np.eye(8, 10).astype("uint8") * 2))
     data = from_mask_folder(root)
     assert data.classes == ("class 0", "class 1", "class 2") and 255 in data.train.masks
     (root / "classes.txt").write_text("sky\nroad\n")
-    with pytest.raises(ValueError, match=r"0 to 1, the 2 classes.*Received: \[2\] in the mask of images/0.png"):
+    with pytest.raises(ValueError, match=r"0 to 1, the 2 classes.*Received: \[2\] in the mask of images/3.png"):
         from_mask_folder(root)
     (root / "classes.txt").write_text("sky\nroad\ncar\n")
     (root / "masks" / "3.png").unlink()
@@ -141,6 +175,94 @@ def test_classes_void_and_unknown_values(tmp_path):
     assert data.border == 1 and ("images/3.png", "has no mask 3.png") in data.unreadable
     with pytest.raises(ValueError, match="`border` must be one of the classes"):
         from_mask_folder(root, border="tree")
+
+
+def with_masks(root, masks):
+    """A folder of as many images as masks, arrays of values."""
+    make(root, len(masks), masks[0].shape)
+    for i, mask in enumerate(masks):
+        (root / "masks" / f"{i}.png").write_bytes(png(mask))
+    return root
+
+
+def soft(count=6, noise=0):
+    """Masks of 0 and 255 that were enlarged with smoothing, as drawing tools leave them."""
+    square = np.zeros((32, 32), "uint8")
+    square[5:20, 5:20] = 255
+    masks = [np.asarray(Image.fromarray(np.roll(square, i)).resize((64, 64), Image.BILINEAR)) for i in range(count)]
+    rng = np.random.default_rng(0)  # As JPEG leaves it on both sides of an edge.
+    return [np.clip(m + rng.integers(-noise, noise + 1, m.shape), 0, 255).astype("uint8") for m in masks]
+
+
+@pytest.mark.parametrize("noise", [0, 6])
+def test_soft_edges_are_told_and_asked_about(tmp_path, noise):
+    masks = soft(noise=noise)
+    root = with_masks(tmp_path / "soft", masks)
+    with pytest.raises(
+        ValueError, match=r"soft edges: .*% of their pixels are 0 or 255.*--mask-threshold 128"
+    ) as error:
+        from_mask_folder(root)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 700
+    data = from_mask_folder(root, threshold=128)
+    assert data.classes == ("class 0", "class 1")
+    for name, mask in zip(data.train.names, data.train.masks):
+        np.testing.assert_array_equal(mask, masks[int(name[7:-4])] >= 128)
+    (root / "classes.txt").write_text("ground\nhouse\n")
+    assert from_mask_folder(root, threshold=128).classes == ("ground", "house")
+
+
+def test_gaps_between_values_are_told_and_asked_about(tmp_path):
+    mask = np.zeros((8, 10), "uint8")
+    mask[2:4], mask[4:6], mask[7] = 7, 21, 255
+    root = with_masks(tmp_path / "gaps", [mask] * 6)
+    asked = r"without a gap.*classes.txt.*--mask-values 0,7,21 .*Received: 0 \(37.5%\), 7 \(25.0%\), 21 .*255 \(12.5%\)"
+    with pytest.raises(ValueError, match=asked):
+        from_mask_folder(root)
+    data = from_mask_folder(root, values=(0, 7, 21))
+    assert data.classes == ("class 0", "class 7", "class 21")
+    assert (data.train.masks[:, [0, 2, 4, 7], 0] == [0, 1, 2, 255]).all()
+    assert from_mask_folder(root, values=(7, 0, 21, 255)).train.masks[0, [0, 2, 7], 0].tolist() == [1, 0, 3]
+    with pytest.raises(ValueError, match=r"one of 0, 7, or 255 where.*Received: \[21\] in the mask of images/0.png"):
+        from_mask_folder(root, values=(0, 7))
+    (root / "classes.txt").write_text("\n".join(f"name {i}" for i in range(22)))
+    data = from_mask_folder(root)
+    assert len(data.classes) == 22 and set(np.unique(data.train.masks)) == {0, 7, 21, 255}
+
+
+def test_values_from_one_on_are_a_gap(tmp_path):
+    mask = np.repeat(np.array([[1, 2, 3, 1]], "uint8"), 4, axis=0)
+    root = with_masks(tmp_path / "pets", [mask] * 6)
+    with pytest.raises(ValueError, match="--mask-values 1,2,3"):
+        from_mask_folder(root)
+    assert from_mask_folder(root, values=(1, 2, 3)).train.masks[0, 0].tolist() == [0, 1, 2, 0]
+
+
+def test_void_or_a_class_is_asked_where_both_can_be(tmp_path):
+    """Masks of one bit beside masks of 0 and 255: read together, the second ones' foreground would be void."""
+    block = np.zeros((8, 10), bool)
+    block[2:5, 2:5] = True
+    root = with_masks(tmp_path / "mixed", [block] * 3 + [block.astype("uint8") * 255] * 3)
+    with pytest.raises(ValueError, match="3 have 1 and 3 have 255.*--mask-values 0,1 .*--mask-threshold 1 "):
+        from_mask_folder(root)
+    data = from_mask_folder(root, threshold=1)
+    assert all((part.masks == block).all() for part in (data.train, data.validation, data.test))
+    assert 255 in from_mask_folder(root, values=(0, 1)).train.masks
+    assert from_mask_folder(with_masks(tmp_path / "bits", [block] * 6)).train.masks.max() == 1
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"threshold": 0}, "from 1 to 255. Received: 0"),
+        ({"threshold": 9, "values": (0, 1)}, "Either `threshold` or `values`"),
+        ({"values": (0, 0)}, "each once"),
+        ({"values": (0, 300)}, "from 0 to 255"),
+        ({"threshold": 128}, "two classes at least"),
+    ],
+)
+def test_answers_that_are_refused(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        from_mask_folder(make(tmp_path / "road"), **options)
 
 
 def test_folders_that_are_refused(tmp_path):

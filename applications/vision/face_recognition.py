@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import face_judging, photographs, running
+from kerazoo.applications import duplicate_images, face_judging, photographs, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "face_recognition"
@@ -42,8 +42,8 @@ RECIPE = {
 BUILDER = {"depths": (1, 1, 1, 1), "width": 24}  # The recipe's network, where --model and --option say nothing.
 # What decides the outcome of a training; a run is resumed only with the same.
 SETTINGS = (
-    "dataset data pairs limit model option size head margin scale dimension epochs batch_size repeats learning_rate "
-    "weight_decay patience precision seed"
+    "dataset data pairs limit drop_duplicates model option size head margin scale dimension epochs batch_size repeats "
+    "learning_rate weight_decay patience precision seed"
 )
 PEOPLE = 6  # At least: two in each part.
 
@@ -57,6 +57,7 @@ def parse_args(argv):
     source.add_argument("--data", type=Path, metavar="FOLDER", help="person/picture.jpg")
     data.add_argument("--pairs", type=Path, metavar="FILE", help="test pairs as LFW has them; by default all pairs")
     data.add_argument("--limit", type=int, help="pictures of each person at most, for a first look")
+    duplicate_images.add_option(data)
     data.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="the network's input, multiples of 16")
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", help=f"one of `kerazoo list --task {TASK}`")
@@ -98,7 +99,8 @@ def settle(arguments):
 
 
 def load(arguments):
-    """`(parts, pairs)`: {"train", "validation", "test"} of `Faces`, and the test `Pairs` where a file has them."""
+    """`(parts, pairs, duplicates)`: {"train", "validation", "test"} of `Faces`, the test `Pairs` where a file has them,
+    and which pictures the parts have in common."""
     from kerazoo.data.faces import faces_in, load_faces, read_pairs
 
     size = arguments.size
@@ -111,7 +113,13 @@ def load(arguments):
     print(f"{faces.name}: {said}")
     for file, reason in faces.unreadable[:20]:
         print(f"  left out: {file}: {reason}")
-    return parts, pairs and _within(pairs, faces, parts["test"])
+    splits = {name: (part.files, [part.pixels]) for name, part in parts.items()}
+    train = parts["train"]
+    kept, duplicates = duplicate_images.check(
+        splits, drop=arguments.drop_duplicates, labels=train.labels, classes=train.people
+    )
+    parts["train"] = train.take(kept)
+    return parts, pairs and _within(pairs, faces, parts["test"]), duplicates
 
 
 def divide(faces, pairs=None):
@@ -238,7 +246,7 @@ def _run(arguments, start):
     name = arguments.dataset or arguments.data.resolve().name
     folder = running.new_folder(TASK, f"{name}-{arguments.model}", arguments)
     with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
-        parts, pairs = load(arguments)
+        parts, pairs, duplicates = load(arguments)
         journal, speed = train(arguments, parts, folder)
         facts, pairs, scores, embeddings = face_judging.judge(arguments, parts, pairs, folder)
     seen = len(parts["train"]) * arguments.repeats // arguments.batch_size * arguments.batch_size
@@ -255,6 +263,7 @@ def _run(arguments, start):
                 for part, faces in parts.items()
             },
             "limited": arguments.limit,
+            "duplicates": duplicates,
         },
         model={"name": arguments.model, "input_size": list(arguments.size)},
         training=journal.record("images", seen=seen, fed=speed),

@@ -10,6 +10,7 @@ saved_models/image_classification/<model>/<version>. The test split is looked at
 
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import duplicate_images, running
 from kerazoo.quiet import import_tensorflow
 from kerazoo.training import distribution
 
@@ -61,8 +62,8 @@ TEACHER_RAMP = (1 / 15, 4 / 15)  # Shares of the training between which the teac
 OPTIMIZERS = ("model", "muon")
 # What decides the outcome of a training; a run is resumed only with the same.
 SETTINGS = (
-    "dataset data limit size augment model weights epochs batch_size optimizer learning_rate warm_up weight_decay "
-    "label_smoothing mean_teacher views precision seed"
+    "dataset data limit drop_duplicates size augment model weights epochs batch_size optimizer learning_rate warm_up "
+    "weight_decay label_smoothing mean_teacher views precision seed"
 )
 
 
@@ -74,6 +75,7 @@ def parse_args(argv):
     source.add_argument("--dataset", help="digits (default), cifar10, mnist, fashion_mnist or tfds:<name>")
     source.add_argument("--data", type=Path, metavar="FOLDER", help="class/image.jpg, or train|validation|test around")
     data.add_argument("--limit", type=int, help="images of each split at most, for a first look")
+    duplicate_images.add_option(data)
     data.add_argument("--augment", help="flip, alternate, crop, shift, randaugment, gridmask, mixup, cutmix or none")
     data.add_argument("--views", type=int, help="how often an image stands in its batch, each time augmented by itself")
     data.add_argument("--image-size", type=int, help="side of the model's input; by default the model's own")
@@ -140,7 +142,23 @@ def load(arguments):
     if data.unreadable:
         print(f"{len(data.unreadable)} files are left out:")
         print("\n".join(f"  {name}: {reason}" for name, reason in data.unreadable[:20]))
-    return data
+    return _without_duplicates(arguments, data)
+
+
+def _without_duplicates(arguments, data):
+    """The data set that says what its splits have in common, without that where --drop-duplicates asks for it."""
+    from kerazoo.data.pipeline import pixel_batches
+
+    parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
+    names = {
+        name: [f"{name} {i}" for i in range(len(part))] if part.names is None else part.names
+        for name, part in parts.items()
+    }
+    splits = {name: (names[name], pixel_batches(part, size=arguments.size)) for name, part in parts.items()}
+    kept, record = duplicate_images.check(
+        splits, drop=arguments.drop_duplicates, labels=data.train.labels, classes=data.classes
+    )
+    return replace(data, train=data.train.take(kept), duplicates=record)
 
 
 def build(arguments, classes, *, steps):
@@ -235,6 +253,7 @@ def train(arguments, data, folder):
             data.train,
             training=True,
             keep_remainder=bool(arguments.data_service),
+            in_graph=bool(arguments.data_service),
             augment=arguments.augment,
             views=arguments.views,
             seed=arguments.seed + first,

@@ -14,12 +14,13 @@ Data: BCCD (https://github.com/Shenggan/BCCD_Dataset, MIT), upstream's train, va
 
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import kerazoo
-from kerazoo.applications import detections, running
+from kerazoo.applications import detections, duplicate_images, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "object_detection"
@@ -50,8 +51,8 @@ RECIPES = {
 }
 # What decides the outcome of a training; a run is resumed only with the same.
 SETTINGS = (
-    "dataset data format limit size augment model option weights epochs passes plain batch_size learning_rate warm_up "
-    "iou_threshold precision seed"
+    "dataset data format limit drop_duplicates size augment model option weights epochs passes plain batch_size "
+    "learning_rate warm_up iou_threshold precision seed"
 )
 # Of boxes that are kept for the curve; and how many of an image.
 LOWEST_SCORE, MOST = 0.01, 100
@@ -68,6 +69,7 @@ def parse_args(argv):
     )
     data.add_argument("--format", choices=("coco", "voc", "yolo"), help="of --data; found out where it is not given")
     data.add_argument("--limit", type=int, help="images of each split at most, for a first look")
+    duplicate_images.add_option(data)
     augmentations = "flip, flip_vertical, mosaic, affine, rotate, copy_paste, colour, mixup or none, with commas"
     data.add_argument("--augment", help=augmentations)
     data.add_argument("--size", help="of the model's input: a side, or height,width; multiples of 32")
@@ -131,6 +133,12 @@ def load(arguments):
     if arguments.limit:
         data = data.limited(arguments.limit, seed=arguments.seed)
     parts = {part: Letterboxes(getattr(data, part), arguments.size) for part in ("train", "validation", "test")}
+    splits = {part: (getattr(data, part).names, images.batches(64)) for part, images in parts.items()}
+    kept, duplicates = duplicate_images.check(splits, drop=arguments.drop_duplicates)
+    data = replace(data, duplicates=duplicates)
+    if len(kept) < len(data.train):
+        data = replace(data, train=data.train.take(kept))
+        parts["train"] = Letterboxes(data.train, arguments.size)
     for part, images in parts.items():
         if not (images.classes >= 0).any():
             raise ValueError(

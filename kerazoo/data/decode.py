@@ -1,28 +1,38 @@
-"""Image bytes to pixels, with bounds: what a stranger's file may cost before it is refused."""
+"""Image bytes to pixels, with bounds: what a stranger's file may cost before it is refused.
 
+Whatever reads an image in Python reads it here: checking, training, evaluation, prediction on files.
+`kerazoo.image_graph` gives the same pixels inside a graph.
+"""
+
+import contextlib
 import io
+import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
 from kerazoo.extras import need
+from kerazoo.image_kinds import LARGEST, LARGEST_FILE, kind, orientation
 
-# Pixels of the largest image that is decoded: 64 million, 192 MB as RGB.
-LARGEST = 64_000_000
-ORIENTATION = 0x0112  # EXIF's tag for how the camera was held.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+# A JPEG is decoded at a half, quarter or eighth, much faster, where that leaves this many times the wanted size:
+# resized from there it looks as resized from the whole.
+REDUCED = 3
 
 
-def decode(content, *, size=None):
-    """One image file to RGB pixels, uint8, (H, W, 3).
+def decode(content, *, size=None, channels=3):
+    """One image file to upright pixels, uint8, (H, W, channels).
 
     A photograph is turned upright, as its EXIF orientation says. Grey becomes three equal channels, 16 bits a channel
-    become their upper 8, and what is transparent is shown as its own colour.
+    become their upper 8, what is transparent is shown as its own colour, and of several frames the first is taken.
+    The content decides what a file is, not its suffix.
 
     Args:
         content: bytes, or a path.
         size: (H, W) to resize to, without regard to the aspect; None keeps the image's own.
+        channels: 3, or 1 for grey: .299 red + .587 green + .114 blue.
 
     Raises:
         ValueError: not an image of a known kind, damaged, cut short or beyond `LARGEST` pixels.
@@ -30,38 +40,77 @@ def decode(content, *, size=None):
         ImportError: without pillow.
     """
     need("PIL")
-    from PIL import Image, ImageOps
-
-    source = io.BytesIO(content) if isinstance(content, bytes) else content
-    try:
-        with warnings.catch_warnings(), Image.open(source, formats=("JPEG", "PNG", "BMP", "GIF", "PPM")) as image:
-            warnings.simplefilter("ignore")  # Pillow's own bound is checked below, as an error.
-            if image.width * image.height > LARGEST:
-                raise ValueError(f"{image.width}x{image.height} pixels; at most {LARGEST} are decoded.")
-            if size is not None:
-                sideways = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
-                # JPEG decodes at a half, quarter or eighth much faster.
-                image.draft("RGB", tuple(size) if sideways else (size[1], size[0]))
-            image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I;16"):  # Pillow would cut at 255.
-                image = Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
-            image = image.convert("RGB")
-            if size is not None and image.size != (size[1], size[0]):
-                image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            return np.asarray(image, dtype="uint8")
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"not a readable image: {error}") from error
-
-
-def orientation(path):
-    """How the camera was held, as EXIF counts: 1 is upright, also where a readable image does not say."""
     from PIL import Image
 
-    with Image.open(path) as image:
-        value = image.getexif().get(ORIENTATION, 1)
-    return value if value in range(1, 9) else 1
+    try:
+        content = file_bytes(content)
+        with opened(content, kind(content)) as image:
+            turn = orientation(content)
+            if size is not None:
+                height, width = size if turn < 5 else size[::-1]
+                image.draft("RGB", (REDUCED * width, REDUCED * height))
+            image = _rgb(image)
+            if size is not None and image.size != (width, height):
+                image = image.resize((width, height), Image.Resampling.BILINEAR)
+            pixels = np.asarray(image if channels == 3 else image.convert("L"), dtype="uint8")
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # Pillow raises whatever a damaged file leads its readers to.
+        raise ValueError(f"not a readable image: {error}") from error
+    return upright(pixels.reshape(*pixels.shape[:2], channels), turn)
+
+
+def file_bytes(source):
+    """The bytes of a file, given as such or by its path.
+
+    Raises:
+        ValueError: more than `LARGEST_FILE`.
+        OSError: it cannot be read.
+    """
+    size = len(source) if isinstance(source, bytes) else os.path.getsize(source)
+    if size > LARGEST_FILE:
+        raise ValueError(f"{size} bytes; at most {LARGEST_FILE} are read")
+    return source if isinstance(source, bytes) else Path(source).read_bytes()
+
+
+@contextlib.contextmanager
+def opened(content, kind):
+    """The Pillow image of some bytes of a known kind, where it is not too large."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own bound is checked below, as an error.
+        with Image.open(io.BytesIO(content), formats=(kind,)) as image:
+            if image.width * image.height > LARGEST:
+                raise ValueError(f"{image.width}x{image.height} pixels; at most {LARGEST} are decoded")
+            yield image
+
+
+def upright(pixels, orientation):
+    """Pixels (H, W, ...) as they were seen, by EXIF's number of how the camera was held."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _rgb(image):
+    """A Pillow image of any mode as RGB."""
+    from PIL import Image, ImageChops
+
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut at 255.
+        return Image.fromarray((np.asarray(image) >> 8).astype("uint8")).convert("RGB")
+    if image.mode == "CMYK" and "adobe" not in image.info:  # Pillow takes all for Adobe's, whose inks are inverted.
+        return ImageChops.invert(image).convert("RGB")
+    if image.format == "GIF" and image.tile and image.tile[0][1] != (0, 0, *image.size):
+        place = image.tile[0][1]  # A first frame smaller than its canvas; black beside it.
+        canvas = Image.new("RGB", image.size)
+        canvas.paste(image.crop(place).convert("RGB"), place)
+        return canvas
+    return image.convert("RGB")
 
 
 def decode_all(contents, names, *, size=None, keep=True, progress=None):

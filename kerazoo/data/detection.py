@@ -79,6 +79,7 @@ class DetectionData:
         terms: what the owners allow, as far as they say.
         flaws: a `Flaws`.
         category_ids: what the file calls the classes, integers (COCO), else counted from 1.
+        duplicates: what `kerazoo.data.duplicates` found, as JSON types.
     """
 
     name: str
@@ -91,6 +92,7 @@ class DetectionData:
     terms: str = ""
     flaws: "Flaws" = field(default_factory=lambda: Flaws())
     category_ids: tuple = ()
+    duplicates: dict = field(default_factory=dict)
 
     def record(self):
         """Everything but the images and boxes, as JSON types."""
@@ -107,6 +109,7 @@ class DetectionData:
             "unlabelled": list(self.flaws.unlabelled),
             "clipped": list(self.flaws.clipped),
             "dropped": list(self.flaws.dropped),
+            "duplicates": self.duplicates,
         }
 
     def limited(self, count, *, seed=0):

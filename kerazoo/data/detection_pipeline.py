@@ -84,6 +84,12 @@ class Letterboxes:
         pixels = tf.numpy_function(lambda i: self._decode(i.ravel()), [index], tf.uint8)
         return tf.reshape(pixels, tf.concat([tf.shape(index), [*self.size, 3]], axis=0))
 
+    def batches(self, count):
+        """The images in their order, `count` at a time: uint8 arrays, (n, height, width, 3)."""
+        for start in range(0, len(self), count):
+            rows = np.arange(start, min(start + count, len(self)))
+            yield self._decode(rows) if self.pixels is None else self.pixels[rows]
+
     def _held(self):
         if not hasattr(self, "_tensor"):
             with tf.init_scope():

@@ -58,9 +58,14 @@ class Faces:
     def at_most(self, count):
         """The first `count` images of each person."""
         turn = np.array([np.count_nonzero(self.labels[:i] == label) for i, label in enumerate(self.labels)])
-        chosen = np.flatnonzero(turn < count)
-        files = tuple(self.files[i] for i in chosen)
-        return Faces(**vars(self) | {"labels": self.labels[chosen], "pixels": self.pixels[chosen], "files": files})
+        return self.take(np.flatnonzero(turn < count))
+
+    def take(self, positions):
+        """The images at these positions, in this order."""
+        files = tuple(self.files[i] for i in positions)
+        return Faces(
+            **vars(self) | {"labels": self.labels[positions], "pixels": self.pixels[positions], "files": files}
+        )
 
     def record(self):
         """Everything but the images, as JSON types."""

@@ -1,10 +1,9 @@
 """A user's own images: `class/image.jpg`, with or without train, validation and test folders around."""
 
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from kerazoo.data.decode import SUFFIXES, decode_all, orientation
+from kerazoo.data.decode import SUFFIXES, decode_all
 from kerazoo.data.images import ImageData, Images
 from kerazoo.data.memory import fits
 from kerazoo.data.parts import PART_OF, check_not_empty, parts_among
@@ -111,10 +110,8 @@ def _read(root, classes, found, size, progress):
     keep = fits(len(files) * size[0] * size[1] * 3)
     names = [str(file.relative_to(root.parent)) for file in files]
     pixels, readable, unreadable = decode_all(files, names, size=size, keep=keep, progress=progress)
-    labels = np.array(labels, "int32")[readable]
+    labels, names = np.array(labels, "int32")[readable], np.array(names, object)[readable]
     if keep:
-        return Images(labels, pixels=np.zeros((0, *size, 3), "uint8") if pixels is None else pixels), unreadable
-    kept = np.array([str(file) for file in files])[readable]
-    with ThreadPoolExecutor() as pool:
-        orientations = np.fromiter(pool.map(orientation, kept), "int32", len(kept))
-    return Images(labels, files=kept, orientations=orientations), unreadable
+        pixels = np.zeros((0, *size, 3), "uint8") if pixels is None else pixels
+        return Images(labels, pixels=pixels, names=names), unreadable
+    return Images(labels, files=np.array([str(file) for file in files])[readable], names=names), unreadable

@@ -13,13 +13,13 @@ class Images:
         labels: int32, (N,), indices into the data set's classes.
         pixels: uint8, (N, H, W, 3), or None where the images stay in files.
         files: (N,) paths, or None where the pixels are held.
-        orientations: (N,) of the files, as EXIF counts them from 1 (upright) to 8; None where all are upright.
+        names: (N,) what each image is called, or None where nobody says.
     """
 
     labels: np.ndarray
     pixels: np.ndarray | None = None
     files: np.ndarray | None = None
-    orientations: np.ndarray | None = None
+    names: np.ndarray | None = None
 
     def __post_init__(self):
         if (self.pixels is None) == (self.files is None):
@@ -50,6 +50,7 @@ class ImageData:
         terms: what the owners allow, as far as they say.
         published: {"score": accuracy, "of": whose figure} or None.
         unreadable: [(file, reason)] of the files that were left out.
+        duplicates: what `kerazoo.data.duplicates` found, as JSON types.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ImageData:
     terms: str = ""
     published: dict | None = None
     unreadable: list = field(default_factory=list)
+    duplicates: dict = field(default_factory=dict)
 
     def record(self):
         """Everything but the images, as JSON types."""
@@ -75,6 +77,7 @@ class ImageData:
             "source": self.source,
             "terms": self.terms,
             "unreadable": [list(row) for row in self.unreadable],
+            "duplicates": self.duplicates,
         }
 
     def limited(self, count, *, seed=0):

@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from kerazoo.data.decode import SUFFIXES
-from kerazoo.data.masks import MASK_SUFFIXES, VOID, MaskData, check_values, read_pairs
+from kerazoo.data.mask_values import to_classes
+from kerazoo.data.masks import MASK_SUFFIXES, MaskData, read_pairs
 from kerazoo.data.parts import PART_OF, parts_among
 from kerazoo.data.splits import TEST_SHARE, VALIDATION_SHARE
 from kerazoo.data.voc_lists import read_lists
@@ -17,7 +18,7 @@ IMAGES, MASKS = ("images", "image", "imgs"), ("masks", "mask", "labels", "label"
 CLASSES = ("classes.txt", "labels.txt")
 
 
-def from_mask_folder(folder, *, size=None, seed=0, border=None):
+def from_mask_folder(folder, *, size=None, seed=0, border=None, threshold=None, values=None):
     """Reads a folder of images with masks: PNGs whose values, palette or grey, are classes.
 
     Known layouts, each with the splits of its own that it has:
@@ -28,23 +29,26 @@ def from_mask_folder(folder, *, size=None, seed=0, border=None):
     - Pascal VOC's `JPEGImages` and `SegmentationClass`, by the lists in `ImageSets/Segmentation`.
 
     An image and its mask lie below their folders by the same path: `images/a/0.jpg` goes with `masks/a/0.png`.
-    `classes.txt` names the classes, one in a line, in the order of the values; without it they are as many as the
-    largest value says. Where all masks have 0 and 255 alone, 255 is the class 1; else 255 is void. What has no partner,
-    cannot be read, or differs in size is left out and named. A missing split is drawn from the training images.
+    `classes.txt` names the classes, one in a line, in the order of the values; without it the values must go up from 0
+    without a gap, or be said by `threshold` or `values`. Where all masks have 0 and 255 alone, 255 is the class 1; else
+    255 is void. What has no partner, cannot be read, or differs in size is left out and named. A missing split is drawn
+    from the training images.
 
     Args:
         folder: the path.
         size: (H, W) that images and masks are resized to; None where all have one size.
         seed: of the splits that are drawn.
         border: name of the class whose pixels divide objects, or None.
+        threshold: value from which a pixel is the class 1, of two; for masks with soft edges.
+        values: those that are classes, in the classes' order; for values with gaps.
 
     Returns:
         A `MaskData`.
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: no known layout, two files or folders for one thing, a part without a readable pair, a value that is
-            no class, or too few images for the splits.
+        ValueError: no known layout, two files or folders for one thing, a part without a readable pair, masks whose
+            values do not say which classes there are, a value that is no class, or too few images for the splits.
 
     Example:
 
@@ -65,9 +69,9 @@ def from_mask_folder(folder, *, size=None, seed=0, border=None):
         unreadable += alone + failed
     if len({part.joined.shape[1:3] for part in parts.values()}) > 1:
         raise ValueError(f"Images of several sizes need a `size` to be resized to. Received: {folder}.")
-    parts = _binary(parts)
-    classes = _classes(folder, parts)
-    check_values(parts.values(), classes)
+    classes = to_classes(
+        parts.values(), names=_names(folder), threshold=threshold, values=values, where=repr(str(folder))
+    )
     if border is not None and border not in classes:
         raise ValueError(f"`border` must be one of the classes {list(classes)}. Received: {border!r}.")
     said = [f"the folder's own {', '.join(parts)}"] if len(parts) > 1 else []
@@ -229,26 +233,13 @@ def _listed_path(word, folder):
     return path if path.is_file() or not word.startswith("/") else folder.joinpath(*Path(word).parts[-2:])
 
 
-def _binary(parts):
-    """The parts with class 1 in place of 255 where 0 and 255 are all values there are."""
-    values = set().union(*(np.unique(part.masks).tolist() for part in parts.values()))
-    if values == {0, VOID}:
-        for part in parts.values():
-            part.masks[part.masks == VOID] = 1
-    return parts
-
-
-def _classes(folder, parts):
-    """Names of the classes, from a file or from the largest value."""
+def _names(folder):
+    """Names of the classes from a file, or None."""
     for name in CLASSES:
         if (folder / name).is_file():
             lines = (folder / name).read_text(encoding="utf-8").splitlines()
             return tuple(line.strip() for line in lines if line.strip())
-    masks = parts["train"].masks
-    known = masks[masks != VOID]
-    if not len(known) or not known.max():
-        raise ValueError(f"Masks must have two classes at least. Received: {np.unique(masks).tolist()} in {folder}.")
-    return tuple(f"class {value}" for value in range(known.max() + 1))
+    return None
 
 
 def _draw_missing(parts, *, seed):

@@ -1,18 +1,18 @@
 """Images with the class of every pixel, in memory, and the reading of their masks."""
 
-import io
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from kerazoo.data.decode import LARGEST, decode
+from kerazoo.data.decode import decode, file_bytes, opened, upright
 from kerazoo.data.memory import fits
 from kerazoo.extras import need
+from kerazoo.image_kinds import kind, orientation
 
 VOID = 255  # The value of pixels that belong to no class; losses and metrics leave them out.
 MASK_SUFFIXES = (".png", ".bmp", ".gif")
+MASK_KINDS = ("PNG", "BMP", "GIF")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class MaskData:
         published: [{"score", "of", "metric"}]: figures to hold a run against.
         unreadable: [(file, reason)] of the pairs that were left out.
         border: the class whose pixels divide objects from each other, or None: then objects are scored too.
+        duplicates: what `kerazoo.data.duplicates` found, as JSON types.
     """
 
     name: str
@@ -79,6 +80,7 @@ class MaskData:
     published: list = field(default_factory=list)
     unreadable: list = field(default_factory=list)
     border: int | None = None
+    duplicates: dict = field(default_factory=dict)
 
     @property
     def size(self):
@@ -99,6 +101,7 @@ class MaskData:
             "terms": self.terms,
             "border": None if self.border is None else self.classes[self.border],
             "unreadable": [list(row) for row in self.unreadable],
+            "duplicates": self.duplicates,
         }
 
     def limited(self, count):
@@ -114,6 +117,9 @@ class MaskData:
 def decode_mask(content):
     """One mask file to class values, uint8, (H, W): a palette's indices, or grey values as they are.
 
+    Black and white of one bit are 0 and 1. What is transparent counts as if it were not. A mask is turned as its EXIF
+    orientation says, as images are.
+
     Args:
         content: bytes, or a path.
 
@@ -123,26 +129,32 @@ def decode_mask(content):
         ImportError: without pillow.
     """
     need("PIL")
-    from PIL import Image
-
-    source = io.BytesIO(content) if isinstance(content, bytes) else content
     try:
-        with warnings.catch_warnings(), Image.open(source, formats=("PNG", "BMP", "GIF")) as image:
-            warnings.simplefilter("ignore")  # Pillow's own bound is checked below, as an error.
-            if image.width * image.height > LARGEST:
-                raise ValueError(f"{image.width}x{image.height} pixels; at most {LARGEST} are decoded.")
-            values = np.asarray(image)
+        content = file_bytes(content)
+        form = kind(content)
+        if form not in MASK_KINDS:
+            raise ValueError(f"masks are {', '.join(MASK_KINDS)} files, which keep every value; its content is {form}")
+        with opened(content, form) as image:
+            values = _deep_samples(content) if form == "PNG" and content[24] == 16 else np.asarray(image)
     except FileNotFoundError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow raises whatever a damaged file leads its readers to.
         raise ValueError(f"not a readable mask: {error}") from error
-    if values.ndim == 3:  # Some tools write grey as red, green and blue.
-        if not (values[..., :1] == values[..., :3]).all():
+    if values.ndim == 3:
+        values = values[..., : 1 if values.shape[-1] <= 2 else 3]  # Without alpha.
+        if not (values[..., :1] == values).all():  # Some tools write grey as red, green and blue.
             raise ValueError("a mask of colours: its pixels must be class values, in a palette or grey PNG")
         values = values[..., 0]
     if values.max() > VOID:
         raise ValueError(f"values of a mask must be at most {VOID}. Received: {values.max()}")
-    return values.astype("uint8")
+    return upright(values.astype("uint8"), orientation(content))
+
+
+def _deep_samples(content):
+    """A PNG of 16 bits, (H, W, channels): Pillow keeps the upper 8 of colours and alpha, where no class value is."""
+    import tensorflow as tf
+
+    return tf.io.decode_png(content, dtype=tf.uint16).numpy()
 
 
 def read_pairs(pairs, *, size=None):
@@ -209,23 +221,3 @@ def _read_pair(image, mask, size):
 
 def _written(array):
     return f"{array.shape[1]}x{array.shape[0]}"
-
-
-def check_values(parts, classes):
-    """Refuses masks with values that are no class.
-
-    Args:
-        parts: `Masked` of every split.
-        classes: names.
-
-    Raises:
-        ValueError: such a value; the message has the image's name.
-    """
-    for part in parts:
-        for name, mask in zip(part.names, part.masks):
-            unknown = sorted(set(np.unique(mask).tolist()) - set(range(len(classes))) - {VOID})
-            if unknown:
-                choices = f"0 to {len(classes) - 1}, the {len(classes)} classes, or {VOID} where a pixel has none"
-                raise ValueError(
-                    f"The values of a mask must be {choices}. Received: {unknown[:5]} in the mask of {name}."
-                )

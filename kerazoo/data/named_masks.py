@@ -5,7 +5,8 @@ import numpy as np
 from kerazoo.data.archives import read_zip
 from kerazoo.data.locate import data_folder
 from kerazoo.data.mask_folders import from_mask_folder, match
-from kerazoo.data.masks import VOID, MaskData, Masked, check_values, read_pairs
+from kerazoo.data.mask_values import check_values
+from kerazoo.data.masks import VOID, MaskData, Masked, read_pairs
 from kerazoo.data.walk import walk
 from kerazoo.registry import unknown_choice
 

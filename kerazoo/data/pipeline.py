@@ -5,11 +5,23 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from kerazoo import image_graph
 from kerazoo.data.augment import AlternatingFlip, augmentation
+from kerazoo.data.decode import decode
 
 
 def batches(
-    images, *, size, batch_size, training=False, keep_remainder=False, augment=(), views=1, num_classes=None, seed=0
+    images,
+    *,
+    size,
+    batch_size,
+    training=False,
+    keep_remainder=False,
+    in_graph=False,
+    augment=(),
+    views=1,
+    num_classes=None,
+    seed=0,
 ):
     """A `tf.data.Dataset` of (float32 pixels in [0, 255], labels).
 
@@ -19,6 +31,7 @@ def batches(
         batch_size: images in a batch; the last one may be smaller, in training it is left out.
         training: shuffle anew every epoch, and augment.
         keep_remainder: keep it in training too; for a data service, whose workers each have a last batch.
+        in_graph: decode files by TensorFlow's operations alone; for a data service, whose workers have no Python.
         augment: names out of `kerazoo.data.augment.AUGMENTATIONS`, in their order.
         views: how often each image stands in its training batch, each time augmented by itself (batch
             augmentation, Hoffer et al. 2020, https://arxiv.org/abs/1901.09335): a step costs that many times more.
@@ -55,9 +68,8 @@ def batches(
             lambda index: (tf.gather(pixels, index), tf.gather(labels, index), index), tf.data.AUTOTUNE
         )
     else:
-        files = tf.constant(images.files)
-        held = tf.ones(count, "int32") if images.orientations is None else tf.constant(images.orientations)
-        data = order.map(lambda index: (_read(files[index], held[index], size), labels[index], index), tf.data.AUTOTUNE)
+        read = (_read_in_graph if in_graph else _read)(images.files, size)
+        data = order.map(lambda index: (read(index), labels[index], index), tf.data.AUTOTUNE)
         data = data.batch(batch_size, drop_remainder=drop)
     change = augmentation(augment, num_classes=num_classes, seed=seed) if training and augment else None
     alternate = AlternatingFlip(count, seed=seed) if training and "alternate" in augment else None
@@ -78,21 +90,24 @@ def batches(
     return data.map(prepare, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def _read(file, orientation, size):
-    """The file's pixels, uint8, (H, W, 3), upright and at the model's size."""
-    pixels = tf.io.decode_image(tf.io.read_file(file), channels=3, expand_animations=False)
-    resized = tf.image.resize(_upright(pixels, orientation), size, antialias=True)
-    resized.set_shape((*size, 3))
-    return tf.cast(tf.round(resized), "uint8")
+def _read(files, size):
+    """From a position to the file's pixels, uint8, (H, W, 3), upright and at the model's size."""
+
+    def read(index):
+        pixels = tf.numpy_function(lambda position: decode(files[position], size=size), [index], tf.uint8)
+        return tf.ensure_shape(pixels, (*size, 3))
+
+    return read
 
 
-def _upright(pixels, orientation):
-    """Undoes how the camera was held: of EXIF's eight orientations four lie on their side."""
-    pixels = tf.cond(orientation >= 5, lambda: tf.transpose(pixels, (1, 0, 2)), lambda: pixels)
-    for axis, mirrored in ((1, (2, 3, 6, 7)), (0, (3, 4, 7, 8))):
-        there = tf.reduce_any(orientation == tf.constant(mirrored))
-        pixels = tf.cond(there, lambda axis=axis, held=pixels: tf.reverse(held, [axis]), lambda held=pixels: held)
-    return pixels
+def _read_in_graph(files, size):
+    held = tf.constant(files)
+
+    def read(index):
+        resized = tf.image.resize(image_graph.decode(tf.io.read_file(held[index])), size, antialias=True)
+        return tf.cast(tf.round(resized), "uint8")
+
+    return read
 
 
 def throughput(data, *, seconds=2.0):
@@ -113,10 +128,15 @@ def throughput(data, *, seconds=2.0):
     return examples / (time.perf_counter() - start)
 
 
+def pixel_batches(images, *, size):
+    """All the images as uint8 arrays, (n, H, W, 3): those in memory at once, those in files at `size`, in batches."""
+    if images.pixels is not None:
+        yield images.pixels
+    elif len(images):
+        for pixels, _ in batches(images, size=size, batch_size=64).as_numpy_iterator():
+            yield np.round(pixels).astype("uint8")
+
+
 def pixels_of(images, positions, *, size):
     """The images at these positions as uint8, (n, H, W, 3): as they are in memory, or read at `size`."""
-    chosen = images.take(np.asarray(positions, int))
-    if chosen.pixels is not None:
-        return chosen.pixels
-    parts = [pixels for pixels, _ in batches(chosen, size=size, batch_size=64).as_numpy_iterator()]
-    return np.round(np.concatenate(parts)).astype("uint8")
+    return np.concatenate(list(pixel_batches(images.take(np.asarray(positions, int)), size=size)))

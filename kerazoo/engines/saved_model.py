@@ -34,8 +34,8 @@ class SavedModelEngine(Engine):
         """Labels and scores of encoded images or of texts, best first; or how texts go on.
 
         Args:
-            files: a list of `bytes`, each a JPEG or PNG file; or of strings, where the model takes texts; of a reader
-                {"questions": strings, "passages": strings}, as many of each.
+            files: a list of `bytes`, each an image file (JPEG, PNG, BMP, GIF, PGM, PPM); or of strings, where the model
+                takes texts; of a reader {"questions": strings, "passages": strings}, as many of each.
 
         Returns:
             {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}; of a language model or a
@@ -44,7 +44,7 @@ class SavedModelEngine(Engine):
 
         Raises:
             ValueError: the model was exported without `signature="raw"`, or takes other things than are given.
-            tf.errors.InvalidArgumentError: bytes that are no JPEG or PNG, or an image too large.
+            tf.errors.InvalidArgumentError: bytes that are no image of these, or one too large.
         """
         if "raw" not in self._loaded.signatures:
             raise ValueError(

@@ -54,7 +54,7 @@ def export(
             are taken from it for TFLite.
         batch_size: the batch of the TFLite files (`kerazoo.load` loops over larger ones); None leaves
             it open, which recurrent and some attention models do not survive.
-        signature: "tensors", or "raw" for a further SavedModel endpoint from JPEG or PNG bytes, or
+        signature: "tensors", or "raw" for a further SavedModel endpoint from image files' bytes, or
             with a `tokenizer` from texts, to labels and scores; of a language model, to how texts go on; of a
             translator, to other texts; of a tagger, to words and their tags; of a reader, from questions and
             passages to answers.

@@ -1,15 +1,13 @@
-"""The `raw` endpoint of a classifier of images or texts: JPEG or PNG files or strings in, labels and scores out."""
+"""The `raw` endpoint of a classifier of images or texts: image files or strings in, labels and scores out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow as tf
 
+from kerazoo.image_graph import decode
 from kerazoo.registry import unknown_choice
 
-# A file of a few kilobytes can decode to gigabytes: larger images are refused before decoding.
-MAX_PIXELS = 40_000_000
-MAX_BYTES = 64 * 2**20
 RESIZES = ("bilinear", "bicubic", "nearest", "area", "lanczos3", "lanczos5")
 FITS = ("stretch", "crop", "pad")
 OUTPUTS = ("logits", "probabilities")
@@ -65,8 +63,8 @@ def endpoint(interface, metadata):
     preprocessing = preprocessing if isinstance(preprocessing, dict) else {}
 
     def one(file):
-        image = tf.cast(decode(file, channels), tf.float32)
-        return tf.cast(tf.clip_by_value(_fit(image, height, width, preprocessing), 0.0, 255.0), facts.dtype)
+        image = _fit(decode(file, channels), height, width, preprocessing)
+        return tf.cast(tf.clip_by_value(tf.cast(image, tf.float32), 0.0, 255.0), facts.dtype)
 
     def raw(images):
         # Each image is shrunk as soon as it is decoded: memory holds only a few at full size.
@@ -128,40 +126,6 @@ def of_texts(interface, metadata, tokenizer):
     """A `Raw` from (B,) texts."""
     (name,) = interface.inputs
     return Raw(lambda texts: ranked(interface, {name: tokenizer(texts)}, metadata), "texts", tokenizer)
-
-
-def decode(file, channels):
-    """One JPEG or PNG file -> (H, W, channels) uint8; anything else, or too large, is an error."""
-    is_png = tf.equal(tf.strings.substr(file, 0, 8), b"\x89PNG\r\n\x1a\n")
-    is_jpeg = tf.equal(tf.strings.substr(file, 0, 2), b"\xff\xd8")
-    checks = [
-        tf.debugging.Assert(is_png | is_jpeg, ["Every image must be a JPEG or PNG file."]),
-        tf.debugging.Assert(
-            tf.strings.length(file) <= MAX_BYTES, [f"An image file must be at most {MAX_BYTES} bytes."]
-        ),
-    ]
-    with tf.control_dependencies(checks):
-        file = tf.identity(file)
-    sides = tf.cond(is_png, lambda: _png_sides(file), lambda: tf.cast(tf.image.extract_jpeg_shape(file)[:2], tf.int64))
-    small = tf.reduce_all(sides > 0) & tf.reduce_all(sides <= MAX_PIXELS) & (sides[0] * sides[1] <= MAX_PIXELS)
-    with tf.control_dependencies(
-        [tf.debugging.Assert(small, [f"An image must have 1 to {MAX_PIXELS} pixels:", sides])]
-    ):
-        file = tf.identity(file)
-    image = tf.cond(
-        is_png,
-        lambda: tf.io.decode_png(file, channels=channels),
-        lambda: tf.io.decode_jpeg(file, channels=channels, dct_method="INTEGER_ACCURATE"),
-    )
-    image.set_shape((None, None, channels))
-    return image
-
-
-def _png_sides(file):
-    """(height, width) from a PNG's header: two big-endian numbers after the signature and the chunk's head."""
-    numbers = tf.cast(tf.io.decode_raw(tf.strings.substr(file, 16, 8), tf.uint8), tf.int64)
-    numbers = tf.reshape(numbers[:8], (2, 4)) * tf.constant([2**24, 2**16, 2**8, 1], tf.int64)
-    return tf.reverse(tf.reduce_sum(numbers, axis=1), axis=[0])
 
 
 def _fit(image, height, width, preprocessing):

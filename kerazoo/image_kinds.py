@@ -1,0 +1,135 @@
+"""Which image files are read, told by their content and never by their suffix, and how a photograph was held.
+
+One statement for both decoders: Pillow's (`kerazoo.data.decode`), and the one inside a TensorFlow graph
+(`kerazoo.image_graph`), which serves exported models. What one of them takes, the other takes too.
+"""
+
+import re
+
+LARGEST = 64_000_000  # Pixels of the largest image that is decoded: 192 MB as RGB.
+LARGEST_FILE = 256 * 2**20  # Bytes.
+READ = "JPEG, PNG, BMP, GIF, PGM and PPM"
+# The first bytes of a file -> what it is. Pillow and TensorFlow agree on the pixels of these.
+KINDS = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"BM": "BMP",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"P5": "PPM",
+    b"P6": "PPM",
+}
+# What else a file called .jpg may be: position, bytes, name.
+OTHERS = (
+    (8, b"WEBP", "WebP"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (4, b"ftyp", "HEIC or AVIF"),
+    (0, b"\0\0\0\x0cjP", "JPEG 2000"),
+    (0, b"P1", "PBM"),
+    (0, b"P2", "PGM in plain text"),
+    (0, b"P3", "PPM in plain text"),
+    (0, b"P4", "PBM"),
+    (0, b"%PDF", "PDF"),
+    (0, b"<", "HTML, XML or SVG"),
+)
+BMP_BITS = (1, 4, 8, 24, 32)
+BMP_RULE = f"a BMP must be uncompressed, with {', '.join(map(str, BMP_BITS))} bits a pixel"
+BGRX = (0xFF0000, 0xFF00, 0xFF)  # The masks of 32 bits where a BMP states any: red, green, blue.
+PPM_RULE = "a PPM must count to 255, a PGM to 255 or 65535"
+# RE2's syntax too. White space or comments stand between the four words, one white space after them.
+_GAP = r"(?:\s|#[^\r\n]*[\r\n])+"
+PPM_HEADER = rf"P[56]{_GAP}\d+{_GAP}\d+{_GAP}\d+\s"
+PPM_HEADER_BYTES = 512
+COMMENT = r"#[^\r\n]*"
+ORIENTATION = 0x0112  # EXIF's tag for how the camera was held.
+EXIF = b"Exif\0\0"
+SHORT, LONG = 3, 4  # EXIF's types of numbers.
+SEGMENTS = 1000  # That are looked through for EXIF, at most.
+
+
+def kind(content):
+    """What an image file is: "JPEG", "PNG", "BMP", "GIF" or "PPM" (also PGM), as Pillow calls it.
+
+    Args:
+        content: bytes.
+
+    Raises:
+        ValueError: another kind, or one of these in a form that is not read.
+    """
+    if not content:
+        raise ValueError("the file is empty")
+    found = next((name for start, name in KINDS.items() if content.startswith(start)), None)
+    if found is None:
+        other = next((name for place, start, name in OTHERS if content[place:].startswith(start)), None)
+        raise ValueError(f"{READ} files are read; its content is {other or 'none of them'}")
+    if found == "BMP":
+        _check_bmp(content)
+    if found == "PPM":
+        _check_ppm(content)
+    return found
+
+
+def _check_bmp(content):
+    def number(place, size):
+        return int.from_bytes(content[place : place + size], "little")
+
+    bits, compression = (number(24, 2), 0) if number(14, 4) == 12 else (number(28, 2), number(30, 4))
+    masks = tuple(number(place, 4) for place in (54, 58, 62))
+    plain = compression == 0 or compression == 3 and bits == 32 and masks == BGRX
+    if bits not in BMP_BITS or not plain:
+        raise ValueError(f"{BMP_RULE}. Received: {bits} bits, compression {compression}")
+
+
+def _check_ppm(content):
+    header = re.match(PPM_HEADER.encode(), content[:PPM_HEADER_BYTES])
+    largest = int(re.sub(COMMENT.encode(), b"", header[0]).split()[3]) if header else None
+    if largest != 255 and not (largest == 65535 and content.startswith(b"P5")):
+        raise ValueError(f"{PPM_RULE}. Received: {largest}")
+
+
+def orientation(content):
+    """How the camera was held, as EXIF counts: 1 is upright, also where nothing is said; 2 to 8 want a turn.
+
+    Args:
+        content: bytes of an image; JPEG's first EXIF segment and PNG's eXIf chunk count, and nothing else.
+    """
+    return _tag(_exif(content))
+
+
+def _exif(content):
+    """The TIFF structure in a JPEG or a PNG, or nothing."""
+    if content.startswith(b"\xff\xd8"):
+        place = 2
+        for _ in range(SEGMENTS):
+            head = content[place : place + 10].ljust(10, b"\0")
+            marker, length = head[1], int.from_bytes(head[2:4], "big")
+            if head[0] != 0xFF or marker in (0x00, 0xD9, 0xDA):  # No segment, the end, the pixels.
+                break
+            if marker == 0xE1 and head[4:] == EXIF:
+                return content[place + 10 : place + 2 + length]
+            place += 1 if marker == 0xFF else 2 if marker == 0x01 or 0xD0 <= marker <= 0xD8 else 2 + length
+    elif content.startswith(b"\x89PNG"):
+        place = 8
+        while place < len(content):
+            length = int.from_bytes(content[place : place + 4], "big")
+            if content[place + 4 : place + 8] == b"eXIf":
+                return content[place + 8 : place + 8 + length].removeprefix(EXIF)
+            place += 12 + length
+    return b""
+
+
+def _tag(tiff):
+    order = {b"II*\0": "little", b"MM\0*": "big"}.get(tiff[:4])
+    if order is None:
+        return 1
+
+    def number(place, size):
+        return int.from_bytes(tiff[place : place + size], order)
+
+    first = number(4, 4) + 2
+    for place in range(first, min(first + 12 * number(first - 2, 2), len(tiff) - 11), 12):
+        if number(place, 2) == ORIENTATION and number(place + 2, 2) in (SHORT, LONG):
+            value = number(place + 8, 2 if number(place + 2, 2) == SHORT else 4)
+            return value if 1 <= value <= 8 else 1
+    return 1
