@@ -20,7 +20,7 @@ ALLOWED = {
     "metrics": {"layers", "registry"},
     "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
     "generation": {"extras", "registry"},
-    "exporters": {"engines", "generation", "quiet", "registry"},
+    "exporters": {"engines", "generation", "layers", "quiet", "registry"},
     "engines": {"quiet", "registry"},
     "evaluate": {"data", "extras", "quiet", "registry"},
     "data": {"__version__", "extras", "quiet", "registry"},
