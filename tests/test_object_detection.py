@@ -133,7 +133,8 @@ def test_exported_boxes_are_compared_whatever_their_order():
         assert "of the boxes" in found.problem and found.agreement < 0.5
     none = reference | {"classes": np.full((2, 60), -1, "int32")}
     assert compare(none, reference, kind=("tflite", None), classifier=True).agreement == 0
-    assert compare(none, none, kind=("tflite", None), classifier=True).problem is None
+    nothing = compare(none, none, kind=("tflite", None), classifier=True)
+    assert "neither the model nor the file finds a box" in nothing.problem and nothing.agreement is None
     assert is_vacuous({"image": np.arange(2.0)}, {name: value * (name == "classes") for name, value in none.items()})
 
 
@@ -146,8 +147,9 @@ def test_exported_boxes_are_compared_one_to_one():
     one_off[0, 0], two_off[0, :2] = 30, 30
     kept = compare(reference | {"boxes": one_off}, reference, kind=("tflite", None), classifier=True)
     assert kept.problem is None and kept.agreement == pytest.approx(59 / 60)
+    assert kept.max_relative_error > 0.1, "the worst box is reported"
     lost = compare(reference | {"boxes": two_off}, reference, kind=("tflite", None), classifier=True)
-    assert lost.problem and lost.max_relative_error > 0.1, "the error is that of the boxes that fail"
+    assert lost.problem and lost.max_relative_error > 0.1
     doubled = reference | {"boxes": np.repeat(boxes[:, :30], 2, axis=1)}  # Near, but half of them.
     assert compare(doubled, reference, kind=("tflite", None), classifier=True).agreement == 0.5
     fewer = reference | {"classes": np.where(np.arange(60) < 30, 0, -1)[None].astype("int32")}

@@ -55,8 +55,9 @@ def test_quantised_steps_are_judged_by_what_they_answer():
     wanted = {"logits": rng.normal(size=(20, 9)), "state_00": rng.normal(size=(20, 4, 6))}
     off = wanted["state_00"] + 0.3 * rng.normal(size=(20, 4, 6))
     shifted = np.roll(wanted["logits"], 1, axis=1)
-    assert parity.is_classifier(keras.Sequential(), {"output": parity.NEXT_TOKEN})
-    assert not parity.is_classifier(keras.Sequential(), {"output": "vectors"})
+    sizes = {"logits": 9, "state_00": 6}
+    assert parity.score_outputs(keras.Sequential(), {"output": parity.NEXT_TOKEN}, sizes) == {"logits": "softmax"}
+    assert parity.score_outputs(keras.Sequential(), {"output": "vectors"}, sizes) == {}
 
     def problem(received, quantization):
         kind = ("tflite", quantization)

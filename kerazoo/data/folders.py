@@ -1,6 +1,5 @@
 """A user's own images: `class/image.jpg`, with or without train, validation and test folders around."""
 
-
 import numpy as np
 
 from kerazoo.data.decode import SUFFIXES, decode_all

@@ -14,6 +14,7 @@ from kerazoo.engines import timing
 from kerazoo.engines.interface import Interface
 from kerazoo.exporters import data as representative
 from kerazoo.exporters import onnx, parity, process, saved_model, tflite
+from kerazoo.exporters.detector import Detector, suppresses
 from kerazoo.exporters.precision import in_float32
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
 
@@ -28,6 +29,7 @@ class Writing:
     def __init__(self, interface, folder, *, metadata, on_error):
         self.interface, self.folder, self.metadata, self.on_error = interface, folder, metadata, on_error
         self.twin = None  # The interface of the float32 model, for TFLite and ONNX.
+        self.boxless = []  # Files of a detector in which neither they nor the model found a box.
         self.files, self.latency, self.ranking = [], {}, []
 
     def write(self, formats, quantize, *, data, batch_size, shapes, raw):
@@ -105,7 +107,6 @@ class Writing:
             inputs = self.interface.random(RANDOM_SAMPLES)
         else:
             inputs = representative.samples(data, self.interface)
-        classifier = parity.is_classifier(self.interface.model, self.metadata)
         references, loaded = {}, {}
         for file in [file for file in self.files if not file.error]:
             interface = self.interface if file.format == "saved_model" else self.twin
@@ -115,7 +116,7 @@ class Writing:
             problem = _not_finite(reference)
             engine = None
             if problem is None:
-                engine, problem = self._compare(file, inputs, reference, classifier)
+                engine, problem = self._compare(file, interface, inputs, reference)
             if problem:
                 self._fail(file, problem)
                 continue
@@ -123,10 +124,33 @@ class Writing:
             if parity.is_vacuous(inputs, reference):
                 file.notes.append("vacuous: the model answers these differing inputs alike")
         if "onnx" in loaded and names.requirement("openvino") is None:
-            self._try_openvino(inputs, references[id(self.twin)], classifier, loaded)
+            self._try_openvino(inputs, references[id(self.twin)], loaded)
+        self._verify_heads(inputs, loaded)
         self._time(loaded, inputs)
 
-    def _compare(self, file, inputs, reference, classifier):
+    def _verify_heads(self, inputs, loaded):
+        """Where no box was found, files of what comes before suppression are compared in place; they are not kept."""
+        if not self.boxless:
+            return
+        folder, detector = self.folder / "heads", Detector(self.interface.model)
+        inputs = detector.inputs(inputs)
+        folder.mkdir()
+        writing = Writing(Interface(detector.heads), folder, metadata={}, on_error="record")
+        formats = [file.format for file in self.boxless if not file.quantization]
+        quantize = [file.quantization for file in self.boxless if file.quantization]
+        writing.write(formats, quantize, data=inputs, batch_size=1, shapes=None, raw=None)
+        writing.verify(inputs)
+        shutil.rmtree(folder)
+        outcomes = {file.engine: file for file in writing.files}
+        for file in self.boxless:
+            other = outcomes[file.engine]
+            file.max_relative_error = other.max_relative_error
+            file.notes.append("no box scores above the threshold: what comes before suppression was compared")
+            if other.error:
+                loaded.pop(file.engine)
+                self._fail(file, f"Before suppression: {other.error}")
+
+    def _compare(self, file, interface, inputs, reference):
         """(engine, None), or (None, what is wrong with the file)."""
         try:
             engine = engines.load(self.folder, engine=file.engine)
@@ -134,17 +158,28 @@ class Writing:
         except Exception as error:  # Whatever a runtime raises, the file does not run.
             return None, f"The {file.engine} file was written and does not run: {error}"
         outputs = outputs if isinstance(outputs, dict) else {next(iter(engine.signature.outputs)): outputs}
-        found = parity.compare(outputs, reference, kind=(file.format, file.quantization), classifier=classifier)
+        kind = (file.format, file.quantization)
+        if suppresses(interface.model) and set(outputs) == parity.DETECTIONS:
+            detector = Detector(interface.model)
+            heads = _reference(Interface(detector.heads), detector.inputs(inputs))
+            found = detector.compare(outputs, heads, inputs, kind)
+            if found.problem == parity.NO_BOX:
+                self.boxless += [file] * (file in self.files)  # Not what merely reads another's file.
+                return engine, None
+        else:
+            sizes = {name: value.shape[-1] for name, value in reference.items() if value.ndim > 1}
+            scores = parity.score_outputs(interface.model, self.metadata, sizes)
+            found = parity.compare(outputs, reference, kind=kind, classifier=scores)
         file.max_relative_error, file.agreement = found.max_relative_error, found.agreement
         if found.problem:
             return None, f"The {file.engine} file does not answer as the model does: {found.problem}."
         return engine, None
 
-    def _try_openvino(self, inputs, reference, classifier, loaded):
+    def _try_openvino(self, inputs, reference, loaded):
         """OpenVINO reads the ONNX file: it joins the ranking if it computes the same."""
         onnx_file = next(file for file in self.files if file.engine == "onnx")
         probe = ExportedFile("onnx", None, "openvino")
-        engine, problem = self._compare(probe, inputs, reference, classifier)
+        engine, problem = self._compare(probe, self.twin, inputs, reference)
         if problem:
             onnx_file.notes.append(f"not for OpenVINO: {problem}")
         else:
