@@ -70,7 +70,8 @@ def walk(folder, suffixes=None, *, deep=True):
         raise FileNotFoundError(f"There must be a folder. Received: {str(root)!r}.")
     check_name(str(root), "The path of the data")
     found, real = Walk(), root.resolve()
-    entered = {_identity(path) for path in (real, *real.parents)}
+    above = {real, *real.parents, *root.absolute().parents}  # Also by the name of a link that leads to the folder.
+    entered = {_identity(path) for path in above}
     # Links wait until all real folders are read, so that a folder is known by its own name rather than a link's.
     waiting, links = [("", root)], []
     while waiting or links:
@@ -193,7 +194,7 @@ def check_name(name, what="A class's name"):
         ValueError: it is not UTF-8.
     """
     if not is_utf8(name):
-        raise ValueError(f"{what} must be UTF-8; rename it. Received: {readable_name(name)!r}.")
+        raise ValueError(f"{what} must be UTF-8. Received: {readable_name(name)[:200]!r}.")
 
 
 def _enter(name, path, entered, found):
