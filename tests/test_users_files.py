@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from kerazoo.data.pictures import read_pictures
 from kerazoo.data.walk import walk
 
 Image = pytest.importorskip("PIL.Image")
+ROOT, TOPS = Path(__file__).parents[1], ("kerazoo/data", "kerazoo/faces", "applications")
 SIZE = (8, 8)
 BOX = "<object><name>{}</name><bndbox><xmin>2</xmin><ymin>2</ymin><xmax>{}</xmax><ymax>20</ymax></bndbox></object>"
 
@@ -87,11 +90,12 @@ def test_linked_folders_are_entered_once_and_no_loop_ends_the_walk(tmp_path):
     (root / "z" / "self").symlink_to(root / "z")
     (tmp_path / "elsewhere" / "deep" / "back").symlink_to(tmp_path)
     (root / "gone.png").symlink_to(tmp_path / "nothing.png")
+    (root / "round.png").symlink_to(root / "round.png")
     found = walk(root, (".png",))
     assert list(found.files) == ["more/deep/1.png", "z/0.png"]
     named = dict(found.left_out)
-    assert set(named) == {"a", "z/up", "z/self", "more/deep/back", "gone.png"}
-    assert named["gone.png"] == "a link to nothing" and "another name" in named["a"]
+    assert set(named) == {"a", "z/up", "z/self", "more/deep/back", "gone.png", "round.png"}
+    assert named["gone.png"] == named["round.png"] == "a link to nothing" and "another name" in named["a"]
     assert set(walk(root, deep=False).folders) == {"more", "z"}
 
 
@@ -115,6 +119,14 @@ def test_names_that_are_not_utf8(tmp_path):
         faces_in(tmp_path / "photos", size=SIZE)
     with pytest.raises(ValueError, match=r"The path of the data must be UTF-8"):
         walk(os.fsdecode(os.fsencode(tmp_path / "photos") + b"/caf\xe9"))
+
+
+def test_no_reader_walks_by_itself():
+    """But for apt's lists and the folders that runs write."""
+    other = re.compile(r"\b(rglob|glob|iterdir|os\.walk|os\.listdir|scandir)\(")
+    own = {"kerazoo/data/walk.py", "kerazoo/data/package_descriptions.py"}
+    files = {path.relative_to(ROOT).as_posix(): path for top in TOPS for path in (ROOT / top).rglob("*.py")}
+    assert not [name for name, path in files.items() if name not in own and other.search(path.read_text("utf-8"))]
 
 
 # Folders of classes
@@ -527,6 +539,9 @@ def test_faces_in_folders_of_a_person(tmp_path):
     faces = faces_in(tmp_path, size=SIZE)
     assert faces.files == ("anna/1.png", "anna/2.png", "anna/b/1.png", "ben/1.png", "ben/2.png")
     assert [name for name, _ in faces.unreadable] == ["loose.png", "ben/notes.txt", "nobody", "hidden and system files"]
+    with pytest.raises(ValueError, match="Faces are divided by people.*Received: .* with train, val"):
+        classes(tmp_path / "parts" / "train"), classes(tmp_path / "parts" / "val")
+        faces_in(tmp_path / "parts", size=SIZE)
     write(tmp_path / "pairs.txt", "1\nben 1 2\nanna 1 ben 2\n")
     with pytest.raises(
         ValueError, match="line 3: 'anna' must have one image of .* 1. Received: anna/1.png and anna/b/1"

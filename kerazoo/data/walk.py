@@ -85,15 +85,16 @@ def walk(folder, suffixes=None, *, deep=True):
             continue
         for entry in entries:
             name, path = prefix + entry.name, here / entry.name
+            kind = path if entry.is_symlink() else entry  # An entry knows its kind without asking the disk again.
             if is_hidden(entry.name):
                 found.hidden.append(name)
-            elif not is_utf8(entry.name) and (deep or not path.is_dir()):
+            elif not is_utf8(entry.name) and (deep or not kind.is_dir()):
                 found.left_out.append((readable_name(name), "its name is not UTF-8"))
-            elif path.is_dir():
+            elif kind.is_dir():
                 found.folders[name] = path
                 if deep:
                     (links if entry.is_symlink() else waiting).append((f"{name}/", path))
-            elif not path.is_file():
+            elif not kind.is_file():
                 found.left_out.append((name, "a link to nothing" if entry.is_symlink() else "no regular file"))
             elif suffixes is not None and path.suffix.lower() not in suffixes:
                 found.left_out.append((name, f"not one of {', '.join(suffixes)}"))
