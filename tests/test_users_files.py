@@ -113,7 +113,7 @@ def test_names_that_are_not_utf8(tmp_path):
     assert total(data) == 11 and data.unreadable == [("photos/dog/\\udce9.png", "its name is not UTF-8")]
     assert json.dumps(data.record(), ensure_ascii=False).encode()
     os.rename(tmp_path / "photos" / "cat", os.fsencode(tmp_path / "photos") + b"/caf\xe9")
-    with pytest.raises(ValueError, match=r"A class's name must be UTF-8. Received: 'caf"):
+    with pytest.raises(ValueError, match=r"The name of a class folder must be UTF-8. Received: 'caf"):
         from_folder(tmp_path / "photos", size=SIZE)
     with pytest.raises(ValueError, match=r"A person's name must be UTF-8. Received: 'caf"):
         faces_in(tmp_path / "photos", size=SIZE)

@@ -47,7 +47,7 @@ def from_folder(folder, *, size, seed=0, progress=None):
     inside = {part: walk(root, deep=False).folders for part, root in parts.items()}
     classes = tuple(sorted({name for found in inside.values() for name in found}))
     for name in classes:
-        check_name(name)
+        check_name(name, "The name of a class folder")
     if len(classes) < 2:
         raise ValueError(
             f"Classification needs at least two class folders, each with images ({'class/image.jpg'!r}). "

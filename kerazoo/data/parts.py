@@ -31,8 +31,9 @@ def parts_among(paths):
     Example:
 
     >>> from pathlib import Path
-    >>> parts_among([Path("photos/Train"), Path("photos/val"), Path("photos/cat")])
-    {'train': PosixPath('photos/Train'), 'validation': PosixPath('photos/val')}
+    >>> found = parts_among([Path("photos/Train"), Path("photos/val"), Path("photos/cat")])
+    >>> {part: path.name for part, path in found.items()}
+    {'train': 'Train', 'validation': 'val'}
     """
     found = {}
     for path in paths:

@@ -195,7 +195,7 @@ def check_name(name, what="A class's name"):
         ValueError: it is not UTF-8.
     """
     if not is_utf8(name):
-        raise ValueError(f"{what} must be UTF-8. Received: {readable_name(name)[:200]!r}.")
+        raise ValueError(f"{what} must be UTF-8. Received: '{readable_name(name)[:200]}'.")
 
 
 def _enter(name, path, entered, found):
