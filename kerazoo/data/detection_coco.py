@@ -151,17 +151,6 @@ def as_coco_results(predictions, ids, *, category_ids):
     ]
 
 
-def part_of(file):
-    """The part that a file's name, or else its folder's, says it is of: "train", "validation", "test", or None.
-
-    Example:
-
-    >>> part_of(Path("annotations/instances_val2017.json"))
-    'validation'
-    """
-    return part_in(file.stem) or part_in(file.parent.name)
-
-
 def _folder(file, images):
     """The folder in which most of the images lie: the file's, or one near it.
 
@@ -172,7 +161,7 @@ def _folder(file, images):
     if not images:
         return file.parent
     part = file.stem.rpartition("_")[2]  # instances_train2017.json goes with train2017.
-    spellings = [part, *(spelling for spelling in SPELLINGS.get(part_of(file), ()) if spelling != part)]
+    spellings = [part, *(spelling for spelling in SPELLINGS.get(part_in(file.stem), ()) if spelling != part)]
     inside = [".", "images", *spellings, *(f"images/{spelling}" for spelling in spellings)]
     best, most = [], 0
     for root in (file.parent, file.parent.parent):

@@ -6,12 +6,12 @@ from pathlib import Path, PurePosixPath
 
 from kerazoo.data.archives import read_zip
 from kerazoo.data.detection import DetectionData, Flaws, checked, draw_missing, flawed
-from kerazoo.data.detection_coco import is_coco, part_of, read_coco
+from kerazoo.data.detection_coco import is_coco, read_coco
 from kerazoo.data.detection_voc import read_voc, read_voc_folder, split_voc
 from kerazoo.data.detection_yolo import NAMES, read_yolo_folder
 from kerazoo.data.download import download
 from kerazoo.data.locate import data_folder
-from kerazoo.data.parts import PART_OF, check_not_empty
+from kerazoo.data.parts import PART_OF, SPELLINGS, check_not_empty, part_in
 from kerazoo.data.voc_lists import listed
 from kerazoo.data.walk import check_name, hidden_row, reasons, walk
 from kerazoo.paths import expand
@@ -186,9 +186,9 @@ def _coco(path):
     files, left_out = ([path], []) if path.is_file() else _coco_files(path)
     if not files:
         raise ValueError(f"There must be COCO annotations, a JSON file. There are none in {str(path)!r}.")
-    by_part = {part_of(files[0]) or "train": files[0]} if len(files) == 1 else {}
+    by_part = {"train": files[0]} if len(files) == 1 else {}  # Whatever it is called: there is no other.
     for file in files if len(files) > 1 else ():
-        part = part_of(file)
+        part = part_in(file.stem) or (part_in(file.parent.name) if file.parent != path else None)
         if part is None or part in by_part:
             raise ValueError(
                 f"Each of several COCO files must say by its name or folder which of {sorted(PART_OF)} it is, and "
@@ -199,7 +199,8 @@ def _coco(path):
         raise ValueError(f"A COCO file must be for training. Received: {[str(file) for file in files]}.")
     train, categories = read_coco(by_part["train"])
     numbers = {key: number for number, key in enumerate(categories)}
-    records = {part: read_coco(file, classes=numbers)[0] for part, file in by_part.items() if part != "train"}
+    others = [part for part in SPELLINGS if part in by_part and part != "train"]
+    records = {part: read_coco(by_part[part], classes=numbers)[0] for part in others}
     return {"train": train + flawed(left_out)} | records, tuple(categories.values()), tuple(categories)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from kerazoo.data.archives import read_zip
 from kerazoo.data.decode import SUFFIXES, decode_all
 from kerazoo.data.locate import data_folder
+from kerazoo.data.parts import class_parts
 from kerazoo.data.walk import check_name, hidden_row, reasons, walk
 from kerazoo.paths import expand
 from kerazoo.registry import unknown_choice
@@ -118,6 +119,12 @@ def faces_in(folder, *, size):
     if not folder.is_dir():
         raise FileNotFoundError(f"The faces must be a folder with a folder for each person. Received: {str(folder)!r}.")
     top, files = walk(folder, FACE_SUFFIXES, deep=False), {}
+    parts = class_parts(list(top.folders.values()), FACE_SUFFIXES)
+    if parts:
+        raise ValueError(
+            "Faces are divided by people, not by folders: give one folder with all people's folders. Received: "
+            f"{str(folder)!r} with {', '.join(path.name for path in parts.values())}."
+        )
     left_out = [(name, "in no person's folder") for name in top.files] + top.left_out
     hidden = top.hidden
     for person, path in top.folders.items():

@@ -5,7 +5,7 @@ import numpy as np
 from kerazoo.data.decode import SUFFIXES, decode_all
 from kerazoo.data.images import ImageData, Images
 from kerazoo.data.memory import fits
-from kerazoo.data.parts import PART_OF, check_not_empty, parts_among
+from kerazoo.data.parts import check_not_empty, class_parts
 from kerazoo.data.splits import draw_missing
 from kerazoo.data.walk import check_name, hidden_row, reasons, walk
 from kerazoo.paths import expand
@@ -45,7 +45,7 @@ def from_folder(folder, *, size, seed=0, progress=None):
     inside = {part: walk(root, deep=False).folders for part, root in parts.items()}
     classes = tuple(sorted({name for found in inside.values() for name in found}))
     for name in classes:
-        check_name(name)
+        check_name(name, "The name of a class folder")
     if len(classes) < 2:
         raise ValueError(
             f"Classification needs at least two class folders, each with images ({'class/image.jpg'!r}). "
@@ -81,25 +81,16 @@ def from_folder(folder, *, size, seed=0, progress=None):
 
 
 def _parts(folder):
-    """`({part: folder}, left out, hidden)`: what is there of train, validation and test, or {"train": folder}.
-
-    A folder called train that holds images itself is a class.
-    """
+    """`({part: folder}, left out, hidden)`: what is there of train, validation and test, or {"train": folder}."""
     inside = walk(folder, SUFFIXES, deep=False)
     folders = list(inside.folders.values())
-    train = [path for path in folders if PART_OF.get(path.name.lower()) == "train" and _has_class_folders(path)]
-    parts = parts_among(folders) if train else {"train": folder}
+    parts = class_parts(folders, SUFFIXES)
     beside = f"a folder beside {', '.join(part.name for part in parts.values())}"
-    left_out = [(path.name, beside) for path in folders if train and path not in parts.values()]
-    tops = [inside, *(walk(path, SUFFIXES, deep=False).below(path.name) for path in parts.values() if train)]
+    left_out = [(path.name, beside) for path in folders if parts and path not in parts.values()]
+    tops = [inside, *(walk(path, SUFFIXES, deep=False).below(path.name) for path in parts.values())]
     for top, prefix in zip(tops, ["", *(f"{path.name}/" for path in parts.values())]):
         left_out += [(prefix + name, "in no class folder") for name in top.files] + top.left_out
-    return parts, left_out, [name for top in tops for name in top.hidden]
-
-
-def _has_class_folders(folder):
-    found = walk(folder, SUFFIXES, deep=False)
-    return bool(found.folders) and not found.files
+    return parts or {"train": folder}, left_out, [name for top in tops for name in top.hidden]
 
 
 def _read(root, classes, found, size, progress):

@@ -1,6 +1,6 @@
 """What the parts of a data set are called in users' folders and files."""
 
-from kerazoo.data.walk import reasons
+from kerazoo.data.walk import reasons, walk
 
 SPELLINGS = {
     "train": ("train", "training"),
@@ -31,8 +31,9 @@ def parts_among(paths):
     Example:
 
     >>> from pathlib import Path
-    >>> parts_among([Path("photos/Train"), Path("photos/val"), Path("photos/cat")])
-    {'train': PosixPath('photos/Train'), 'validation': PosixPath('photos/val')}
+    >>> found = parts_among([Path("photos/Train"), Path("photos/val"), Path("photos/cat")])
+    >>> {part: path.name for part, path in found.items()}
+    {'train': 'Train', 'validation': 'val'}
     """
     found = {}
     for path in paths:
@@ -42,6 +43,22 @@ def parts_among(paths):
         if part:
             found[part] = path
     return {part: found[part] for part in SPELLINGS if part in found}
+
+
+def class_parts(folders, suffixes):
+    """{part: path} of the folders of parts with folders of classes in them; {} where there is none for training.
+
+    A folder called train that holds files of `suffixes` itself is a class of that name.
+
+    Raises:
+        ValueError: two folders of one part.
+    """
+    for path in folders:
+        if PART_OF.get(path.name.lower()) == "train":
+            found = walk(path, suffixes, deep=False)
+            if found.folders and not found.files:
+                return parts_among(folders)
+    return {}
 
 
 def check_not_empty(parts, left_out=()):

@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from kerazoo.data.walk import Walk, left_out_notes, walk
+from kerazoo.data.walk import Walk, check_name, left_out_notes, walk
 
 FILES = {".csv": ",", ".tsv": "\t", ".txt": "\t", ".jsonl": None, ".json": None}
 # A folder's files by the beginnings of their names.
@@ -37,11 +37,12 @@ def pairs(path, first, second):
 
 
 def check_length(where, text):
-    """Refuses a text that is too long to be one.
+    """Refuses a text that is too long to be one, or that UTF-8 cannot write.
 
     Raises:
-        ValueError: more than a million signs.
+        ValueError: more than a million signs, or half of a pair of surrogates, which JSON can escape.
     """
+    check_name(text[:LONGEST], f"{where}: a text")
     if len(text) > LONGEST:
         raise ValueError(f"{where}: a text must have at most {LONGEST:,} signs. Received: {len(text):,}.")
 

@@ -70,7 +70,8 @@ def walk(folder, suffixes=None, *, deep=True):
         raise FileNotFoundError(f"There must be a folder. Received: {str(root)!r}.")
     check_name(str(root), "The path of the data")
     found, real = Walk(), root.resolve()
-    entered = {_identity(path) for path in (real, *real.parents)}
+    above = {real, *real.parents, *root.absolute().parents}  # Also by the name of a link that leads to the folder.
+    entered = {_identity(path) for path in above}
     # Links wait until all real folders are read, so that a folder is known by its own name rather than a link's.
     waiting, links = [("", root)], []
     while waiting or links:
@@ -84,15 +85,16 @@ def walk(folder, suffixes=None, *, deep=True):
             continue
         for entry in entries:
             name, path = prefix + entry.name, here / entry.name
+            kind = path if entry.is_symlink() else entry  # An entry knows its kind without asking the disk again.
             if is_hidden(entry.name):
                 found.hidden.append(name)
-            elif not is_utf8(entry.name) and (deep or not path.is_dir()):
+            elif not is_utf8(entry.name) and (deep or not kind.is_dir()):
                 found.left_out.append((readable_name(name), "its name is not UTF-8"))
-            elif path.is_dir():
+            elif kind.is_dir():
                 found.folders[name] = path
                 if deep:
                     (links if entry.is_symlink() else waiting).append((f"{name}/", path))
-            elif not path.is_file():
+            elif not kind.is_file():
                 found.left_out.append((name, "a link to nothing" if entry.is_symlink() else "no regular file"))
             elif suffixes is not None and path.suffix.lower() not in suffixes:
                 found.left_out.append((name, f"not one of {', '.join(suffixes)}"))
@@ -193,7 +195,7 @@ def check_name(name, what="A class's name"):
         ValueError: it is not UTF-8.
     """
     if not is_utf8(name):
-        raise ValueError(f"{what} must be UTF-8; rename it. Received: {readable_name(name)!r}.")
+        raise ValueError(f"{what} must be UTF-8. Received: '{readable_name(name)[:200]}'.")
 
 
 def _enter(name, path, entered, found):
