@@ -163,9 +163,12 @@ def _table(path):
             raise ValueError(f"A series must be a .csv, .csv.gz or .parquet file. Received: {str(path)!r}.")
     try:
         file = path if hasattr(path, "read") else open_packed(path)
-        return pandas.read_csv(file, dtype=str, skipinitialspace=True, keep_default_na=False)
+        cells = pandas.read_csv(file, dtype=str, skipinitialspace=True, keep_default_na=False)
+        if not isinstance(cells.index, pandas.RangeIndex):  # pandas makes an index of what the header has no name for.
+            raise ValueError(f"every row must have as many cells as the header, {len(cells.columns)}.")
+        return cells
     except DAMAGED as error:
-        raise ValueError(f"{getattr(path, 'name', path)} is no CSV table: {error}") from error
+        raise ValueError(f"{getattr(path, 'name', path)} is no CSV table: {' '.join(str(error).split())}") from error
 
 
 def _parse_stamps(cells):

@@ -125,7 +125,9 @@ def read_table(path, *, target, positive=None, drop=(), groups=(), time=None):
         else:
             cells = pandas.read_csv(open_packed(path), dtype=str, skipinitialspace=True, keep_default_na=False)
     except DAMAGED as error:
-        raise ValueError(f"{path} is no table: {error}") from error
+        raise ValueError(f"{path} is no table: {' '.join(str(error).split())}") from error
+    if not isinstance(cells.index, pandas.RangeIndex):  # pandas makes an index of what the header has no name for.
+        raise ValueError(f"{path}: every row must have as many cells as the header, {len(cells.columns)}.")
     table = table_of(cells, where=path, target=target, positive=positive, drop=drop, groups=groups, time=time)
     return replace(table, name=path.name.partition(".")[0], source=str(path))
 
