@@ -99,7 +99,7 @@ def _walk(file):
         prefix, group = groups.pop()
         for name in group:
             place = f"{prefix}{name}"
-            if not name.isprintable() or "/" in name or len(place) > 1000:
+            if not isinstance(name, str) or not name.isprintable() or "/" in name or len(place) > 1000:
                 raise ValueError(f"{place!r:.80} is no name of a weight.")
             link = type(group.get(name, getlink=True))
             if link is not h5py.HardLink:

@@ -3,6 +3,7 @@
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
 import shutil
 import struct
@@ -125,7 +126,7 @@ def read_tar(path, wanted=lambda name: True):
     contents, total = {}, 0
     path = expand(path)
     try:
-        with _unpacked(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
+        with open_packed(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
             for member in archive:
                 check_member(member.name, path)
                 if member.isdir():
@@ -184,6 +185,22 @@ def check_expansion(unpacked, packed, path):
         )
 
 
+def open_packed(path):
+    """A binary stream of a file's bytes, unpacked where gzip, bzip2 or xz packed it, whatever it is called.
+
+    Args:
+        path: a `pathlib.Path`.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: while it is read: it unpacks to more than a hundred times its size.
+    """
+    with path.open("rb") as file:
+        start = file.read(6)
+    opened = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
+    return io.BufferedReader(_Bounded(opened(path, "rb"), path)) if opened else path.open("rb")
+
+
 def _check_size(name, size, total, path):
     if size > LARGEST_MEMBER or total > LARGEST_TOTAL:
         raise ValueError(
@@ -192,28 +209,22 @@ def _check_size(name, size, total, path):
         )
 
 
-def _unpacked(path):
-    """The file as a stream, unpacked where it is packed."""
-    with path.open("rb") as file:
-        start = file.read(6)
-    opened = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), open)
-    return _Bounded(opened(path, "rb"), path)
-
-
-class _Bounded:
+class _Bounded(io.RawIOBase):
     """A stream that ends with an error where a file has unpacked to too much."""
 
     def __init__(self, stream, path):
         self._stream, self._path, self._size, self._total = stream, path, path.stat().st_size, 0
 
-    def read(self, size):
-        content = self._stream.read(size)
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        content = self._stream.read(len(buffer))
         self._total += len(content)
         check_expansion(self._total, self._size, self._path)
-        return content
+        buffer[: len(content)] = content
+        return len(content)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self._stream.close()
+        super().close()

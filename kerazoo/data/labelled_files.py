@@ -13,6 +13,7 @@ MISSING = ("error", "linear")
 EMPTY = ("", "?", "nan", "na", "null")
 TABLES = (".csv", ".tsv", ".txt")
 TEST_SHARE = 0.3  # Of a single file's series.
+LARGEST_SMALL, MOST_PADDED = 2**24, 16  # Values that a file may become: so many, or so many for each of its bytes.
 
 
 def read_ts(path, *, classes=None, length=None, lengths="error", missing="error"):
@@ -56,7 +57,7 @@ def read_ts(path, *, classes=None, length=None, lengths="error", missing="error"
         rows.append((where, label.strip(), [_numbers(channel, ",", where) for channel in channels]))
     _check_header(path, header)
     named = classes or tuple(header["classlabel"][1:]) or tuple(sorted({label for _, label, _ in rows}))
-    expected = {key: int(header[key][0]) for key in ("dimensions", "serieslength") if header.get(key)}
+    expected = {key: _count(path, header[key][0]) for key in ("dimensions", "serieslength") if header.get(key)}
     if header.get("equallength") == ["false"]:
         expected.pop("serieslength", None)
     return _assembled(
@@ -175,6 +176,13 @@ def _lines(path):
         raise ValueError(f"{path} is no text: {error}") from error
 
 
+def _count(path, word):
+    """A size that the header says."""
+    if not (word.isascii() and word.isdigit() and 1 <= len(word) <= 9):
+        raise ValueError(f"{path}: a size in the header must be a whole number. Received: {word[:40]!r}.")
+    return int(word)
+
+
 def _check_header(path, header):
     """Refuses what the header says of things that no classifier here takes."""
     if "data" not in header:
@@ -216,6 +224,9 @@ def _assembled(path, rows, classes, *, channels, length, lengths, missing):
     longest = length or max(len(values) for values in rows[0][2])
     if lengths == "pad" and not length:
         longest = max(len(values) for _, _, series in rows for values in series)
+    cells = len(rows) * longest * channels
+    if cells > max(LARGEST_SMALL, MOST_PADDED * path.stat().st_size):  # A cell that is there takes two bytes.
+        raise ValueError(f"{path} must have about as many values as it says. Received: a header that asks for {cells}.")
     padded = filled = 0
     result, labels = np.empty((len(rows), longest, channels), "float32"), np.empty(len(rows), "int32")
     for row, (where, label, series) in enumerate(rows):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kerazoo.data.archives import DAMAGED, open_packed
+from kerazoo.data.parquet import read_parquet
 from kerazoo.extras import need
 
 MISSING = ("forward", "error", "keep")
@@ -156,14 +158,17 @@ def _table(path):
         if not path.is_file():
             raise FileNotFoundError(f"A series must be an existing file. Received: {str(path)!r}.")
         if path.suffix == ".parquet":
-            need("pyarrow")
-            return pandas.read_parquet(path)
+            return read_parquet(path)
         if path.suffixes[:1] != [".csv"]:
             raise ValueError(f"A series must be a .csv, .csv.gz or .parquet file. Received: {str(path)!r}.")
     try:
-        return pandas.read_csv(path, dtype=str, skipinitialspace=True, keep_default_na=False)
-    except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{getattr(path, 'name', path)} is no CSV table: {error}") from error
+        file = path if hasattr(path, "read") else open_packed(path)
+        cells = pandas.read_csv(file, dtype=str, skipinitialspace=True, keep_default_na=False)
+        if not isinstance(cells.index, pandas.RangeIndex):  # pandas makes an index of what the header has no name for.
+            raise ValueError(f"every row must have as many cells as the header, {len(cells.columns)}.")
+        return cells
+    except DAMAGED as error:
+        raise ValueError(f"{getattr(path, 'name', path)} is no CSV table: {' '.join(str(error).split())}") from error
 
 
 def _parse_stamps(cells):

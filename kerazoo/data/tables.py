@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kerazoo.data.archives import DAMAGED, open_packed
+from kerazoo.data.parquet import read_parquet
 from kerazoo.extras import need
 
 MOST_CATEGORIES = 50  # Values of a column of words; one with more is an identifier or free text.
@@ -119,12 +121,13 @@ def read_table(path, *, target, positive=None, drop=(), groups=(), time=None):
         raise FileNotFoundError(f"A table must be an existing file. Received: {str(path)!r}.")
     try:
         if path.suffix == ".parquet":
-            need("pyarrow")
-            cells = pandas.read_parquet(path)
+            cells = read_parquet(path)
         else:
-            cells = pandas.read_csv(path, dtype=str, skipinitialspace=True, keep_default_na=False)
-    except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no table: {error}") from error
+            cells = pandas.read_csv(open_packed(path), dtype=str, skipinitialspace=True, keep_default_na=False)
+    except DAMAGED as error:
+        raise ValueError(f"{path} is no table: {' '.join(str(error).split())}") from error
+    if not isinstance(cells.index, pandas.RangeIndex):  # pandas makes an index of what the header has no name for.
+        raise ValueError(f"{path}: every row must have as many cells as the header, {len(cells.columns)}.")
     table = table_of(cells, where=path, target=target, positive=positive, drop=drop, groups=groups, time=time)
     return replace(table, name=path.name.partition(".")[0], source=str(path))
 

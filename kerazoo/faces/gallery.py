@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from tokenize import TokenError
 
 import numpy as np
 
@@ -140,8 +141,11 @@ class Gallery:
         try:
             with open_zip(path), np.load(path, allow_pickle=False) as file:
                 people, owners, embeddings, threshold = (file[key] for key in KEYS)
-        except (KeyError, MemoryError, ValueError) as error:
+        # numpy's reader of headers takes them for Python's text.
+        except (KeyError, MemoryError, OverflowError, SyntaxError, TokenError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is damaged or no gallery: {error}") from error
+        if not all(isinstance(values, np.ndarray) for values in (people, owners, embeddings, threshold)):
+            raise ValueError(f"{path} is damaged or no gallery: {', '.join(KEYS)} must be arrays.")
         fits = people.dtype.kind == "U" and people.ndim == owners.ndim == 1 and embeddings.ndim == 2
         fits = fits and len(owners) == len(embeddings) and threshold.shape == () and threshold.dtype.kind == "f"
         if not fits or set(owners.tolist()) != set(range(len(people))) or len(set(people.tolist())) < len(people):
