@@ -3,11 +3,12 @@
 import collections
 import contextlib
 import inspect
+import numbers
 import random
 
 import keras
 
-from kerazoo import catalog
+from kerazoo import catalog, data_format
 from kerazoo import weights as pretrained
 from kerazoo.registry import unknown_choice
 from kerazoo.training import precision as precisions
@@ -57,7 +58,8 @@ def build(
         A compiled `keras.Model` called `name`, serialisable in Keras's safe mode.
 
     Raises:
-        ValueError: an unknown name, argument, tag or precision; weights that do not fit.
+        ValueError: an unknown name, argument, tag or precision; too few classes; weights that do not fit; Keras's
+            `image_data_format` is not "channels_last".
         FileNotFoundError: a `weights` path that is not there.
 
     Example:
@@ -79,6 +81,8 @@ def build(
     entry = catalog.entry(name)
     if jit_compile not in (True, False, "auto"):
         raise ValueError(f"`jit_compile` must be True, False or 'auto'. Received: {jit_compile!r}.")
+    if "num_classes" in arguments:
+        arguments["num_classes"] = _classes(entry.task, arguments["num_classes"])
     if learning_rate is not None and optimizer is None:
         arguments["learning_rate"] = learning_rate
     model = _construct(entry, arguments, weights=weights, precision=precision, seed=seed)
@@ -123,8 +127,33 @@ def backbone(name, *, weights=None, precision=None, seed=None, **arguments):
         return keras.Model(model.input, outputs, name=f"{name}_backbone")
 
 
+# Fewest classes of a task: a softmax over one class answers alike whatever it sees. A segmenter's or a detector's one
+# class stands beside a background.
+FEWEST_CLASSES = {
+    "image_classification": 2,
+    "series_classification": 2,
+    "text_classification": 2,
+    "token_classification": 2,
+    "object_detection": 1,
+    "semantic_segmentation": 1,
+}
+
+
+def _classes(task, num_classes):
+    """The number as Python's own, refused where a task cannot have so few."""
+    fewest = FEWEST_CLASSES.get(task)
+    whole = isinstance(num_classes, numbers.Integral) and not isinstance(num_classes, bool)
+    if fewest is not None and not (whole and num_classes >= fewest):
+        raise ValueError(
+            f"`num_classes` must be a whole number from {fewest} on for {task}"
+            f"{' (labels of 0 and 1 are two classes)' if fewest == 2 else ''}. Received: {num_classes!r}."
+        )
+    return int(num_classes) if whole else num_classes
+
+
 def _construct(entry, arguments, *, weights, precision, seed):
     """Builds an entry's model under a policy and loads its weights; global state is left as it was."""
+    data_format.check()
     known = inspect.signature(entry.builder).parameters
     for argument in arguments:
         if argument not in known or argument == "name":

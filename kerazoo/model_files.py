@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from kerazoo import hdf5
+from kerazoo import data_format, hdf5
 from kerazoo.data.archives import extract, open_zip
 from kerazoo.paths import expand
 
@@ -37,6 +37,7 @@ def load_model(path, *, compile=True):
     """
     import keras
 
+    data_format.check()
     path = expand(path)
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be an existing .keras file. Received: {str(path)!r}.")

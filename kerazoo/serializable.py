@@ -41,18 +41,26 @@ def follow_keras() -> None:
 
 
 class _AfterKeras:
-    """Stands before the import system until Keras is asked for, then steps aside."""
+    """Stands before the import system until Keras is imported, then steps aside.
+
+    A look at whether Keras is there (`importlib.util.find_spec`, as TensorFlow does) is no import: the note stays.
+    """
 
     def find_spec(self, name, path=None, target=None):
         if name != "keras":
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        sys.meta_path.remove(self)  # For this one question, which the others are to answer.
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
         if spec is not None:
             execute = spec.loader.exec_module
 
             def execute_and_follow(module):
                 execute(module)
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
                 import_all()
 
             spec.loader.exec_module = execute_and_follow

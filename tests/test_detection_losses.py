@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from detection_loops import complete_iou, random_boxes, suppress
 
+import kerazoo
+from kerazoo import catalog
 from kerazoo.layers.anchor_heads import decoded, encoded
 from kerazoo.layers.grid_heads import GridHeads, boxes_of
 from kerazoo.layers.non_maximum_suppression import NonMaximumSuppression
@@ -72,6 +74,25 @@ def plainly_aligned(boxes, classes, predicted, scores, points, most):
         targets[n] = boxes[m]
         wanted[n, classes[m]] = fits[m, n] / fits[m][chosen[m]].max() * overlaps[m][chosen[m]].max()
     return targets, wanted
+
+
+@pytest.mark.parametrize(
+    "model",
+    [("yolov8_n", (64, 64, 3)), ("ssd300_vgg16", None), ("retinanet_resnet50_fpn", (64, 64, 3))],
+    ids=lambda m: m[0],
+)
+def test_a_batch_without_objects_is_a_batch_of_rows_that_are_none(model):
+    """Boxes (B, 0, 4), and (B, 2, 4) with the class -1, give one finite loss and one step."""
+    name, shape = model
+    smoke = dict(catalog.entry(name).smoke)
+    losses, x = [], np.random.default_rng(0).uniform(0, 255, (2, *(shape or smoke["input_shape"]))).astype("float32")
+    for count in (0, 2):
+        network = kerazoo.build(name, seed=0, **smoke | ({"input_shape": shape} if shape else {}))
+        truth = {"boxes": np.zeros((2, count, 4), "float32"), "classes": np.full((2, count), -1, "int32")}
+        network.run_eagerly = True
+        losses.append([float(network.train_on_batch(x, truth)) for _ in range(2)])
+    assert np.isfinite(losses).all()
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
 def test_alignment_is_the_plain_loops():

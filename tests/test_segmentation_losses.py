@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo import catalog
 from kerazoo.data import masks
 from kerazoo.losses.segmentation import LOSSES, VOID, Boundary, Dice, LossSum, PixelFocal, Tversky, pixel_loss
+from kerazoo.models.vision.segmenter import PixelBinaryIoU
 
 ALL = [*LOSSES, "dice+boundary"]
 
@@ -57,6 +59,28 @@ def test_focal_without_focus_is_keras_cross_entropy(classes):
     else:
         wanted = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(known, answers)
     np.testing.assert_allclose(PixelFocal(gamma=0.0)(labels, logits), wanted, rtol=1e-5)
+
+
+def test_void_counts_for_nothing_in_a_segmenter_with_one_class():
+    """Loss and metric of labels with void are those of the known pixels alone; 255 pulled the loss below zero."""
+    rng = np.random.default_rng(0)
+    labels, logits = rng.integers(0, 2, (2, 8, 8)), rng.normal(size=(2, 8, 8, 1)).astype("float32")
+    labels[:, :3] = VOID
+    model = kerazoo.build("fast_scnn", **dict(catalog.entry("fast_scnn").smoke) | {"num_classes": 1})
+    known = labels != VOID
+    wanted = keras.losses.BinaryCrossentropy(from_logits=True)(labels[known][:, None], logits[known])
+    np.testing.assert_allclose(model.loss(labels, logits), wanted, rtol=1e-5)
+    np.testing.assert_allclose(model.loss(labels[..., None], logits), wanted, rtol=1e-5)
+    metric = PixelBinaryIoU()
+    metric.update_state(labels, logits)
+    answers, truth = logits[known][:, 0] > 0, labels[known] == 1
+    ious = [(a & b).sum() / (a | b).sum() for a, b in ((answers, truth), (~answers, ~truth))]
+    assert float(metric.result()) == pytest.approx(np.mean(ious))
+    images = rng.uniform(0, 255, (2, *model.input_shape[1:])).astype("float32")
+    truth = np.full((2, *model.input_shape[1:3]), VOID)
+    truth[:, ::2] = 1
+    losses = [model.train_on_batch(images, truth)[0] for _ in range(3)]
+    assert min(losses) >= 0 and np.isfinite(losses).all()
 
 
 def test_class_weights_weigh_the_mean():

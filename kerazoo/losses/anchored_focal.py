@@ -5,7 +5,7 @@ from keras import ops
 
 from kerazoo.layers.anchor_heads import encoded
 from kerazoo.losses.focal import focal
-from kerazoo.losses.matching import match
+from kerazoo.losses.matching import match, padded
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -37,7 +37,7 @@ class AnchoredFocal(keras.losses.Loss):
         self.alpha, self.gamma, self.low, self.high = alpha, gamma, low, high
 
     def call(self, y_true, y_pred):
-        boxes, classes, anchors = y_true["boxes"], ops.cast(y_true["classes"], "int32"), y_pred["anchors"]
+        (boxes, classes), anchors = padded(y_true), y_pred["anchors"]
         shares, background = match(boxes, classes, anchors, low=self.low, high=self.high, claim=False)
         belongs = ops.sum(shares, axis=-1)
         # Anchors without an object are compared with themselves, and their difference left out.

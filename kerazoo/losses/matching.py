@@ -5,6 +5,18 @@ from keras import ops
 from kerazoo.layers.boxes import pairwise_iou
 
 
+def padded(truth):
+    """The objects of a batch and one more that is none, so that a batch without any has something to compare with.
+
+    Args:
+        truth: {"boxes": (B, M, 4), "classes": (B, M), -1 where there is none}; M may be 0.
+
+    Shapes: boxes (B, M + 1, 4) and classes (B, M + 1), int32.
+    """
+    boxes, classes = truth["boxes"], ops.cast(truth["classes"], "int32")
+    return ops.pad(boxes, ((0, 0), (0, 1), (0, 0))), ops.pad(classes, ((0, 0), (0, 1)), constant_values=-1)
+
+
 def match(boxes, classes, anchors, *, low, high, claim):
     """Gives each anchor the object it overlaps most, where that is enough.
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kerazoo.layers.anchor_heads import encoded
-from kerazoo.losses.matching import match
+from kerazoo.losses.matching import match, padded
 
 
 @keras.saving.register_keras_serializable(package="kerazoo")
@@ -38,7 +38,7 @@ class MultiBox(keras.losses.Loss):
         self.ratio, self.overlap = ratio, overlap
 
     def call(self, y_true, y_pred):
-        boxes, classes, anchors = y_true["boxes"], ops.cast(y_true["classes"], "int32"), y_pred["anchors"]
+        (boxes, classes), anchors = padded(y_true), y_pred["anchors"]
         logits = y_pred["classes"]
         shares, _ = match(boxes, classes, anchors, low=self.overlap, high=self.overlap, claim=True)
         belongs = ops.sum(shares, axis=-1)

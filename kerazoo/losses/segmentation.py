@@ -30,6 +30,35 @@ class _PixelLoss(keras.losses.Loss):
         return super().get_config() | {"ignore_class": self.ignore_class}
 
 
+@keras.saving.register_keras_serializable(package="kerazoo")
+class PixelBinaryCrossentropy(_PixelLoss):
+    """Binary cross-entropy of every pixel of a segmenter with one class.
+
+    Args:
+        ignore_class: the label of void pixels.
+        **options: of every Keras loss: `name`, `reduction`, `dtype`.
+
+    Shapes: labels (B, H, W) or (B, H, W, 1), 0 and 1; logits (B, H, W, 1). The answer is the mean over all pixels that
+        are not void.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerazoo.losses.segmentation import PixelBinaryCrossentropy
+    >>> labels, logits = np.array([[[1, 255]]]), np.zeros((1, 1, 2, 1), "float32")
+    >>> round(float(PixelBinaryCrossentropy()(labels, logits)), 4)  # log 2
+    0.6931
+    """
+
+    def __init__(self, ignore_class=VOID, name="binary_crossentropy", **options):
+        super().__init__(ignore_class, name, **options)
+
+    def call(self, y_true, y_pred):
+        truth, known = self._truth(y_true, y_pred)
+        losses = known * (ops.relu(y_pred) - y_pred * truth + ops.log1p(ops.exp(-ops.abs(y_pred))))
+        return ops.sum(losses) / ops.maximum(ops.sum(known), 1.0)
+
+
 def _shares(logits):
     return ops.sigmoid(logits) if logits.shape[-1] == 1 else ops.softmax(logits, axis=-1)
 

@@ -7,6 +7,7 @@ from kerazoo.layers.grid_heads import boxes_of
 from kerazoo.losses.ciou import complete_iou
 from kerazoo.losses.distribution_focal import DistributionFocal
 from kerazoo.losses.focal import sigmoid_entropy
+from kerazoo.losses.matching import padded
 from kerazoo.losses.task_alignment import align
 
 
@@ -51,8 +52,7 @@ class TaskAligned(keras.losses.Loss):
         points, strides, logits = y_pred["points"], y_pred["strides"], y_pred["classes"]
         predicted = boxes_of(y_pred["boxes"], points, strides)
         boxes, scores = align(
-            y_true["boxes"],
-            ops.cast(y_true["classes"], "int32"),
+            *padded(y_true),
             ops.stop_gradient(predicted),
             ops.stop_gradient(ops.sigmoid(logits)),
             points,

@@ -1,8 +1,9 @@
 """What all segmenters share: logits of every pixel, their loss with a void label, their checks."""
 
 import keras
+from keras import ops
 
-from kerazoo.losses.segmentation import VOID
+from kerazoo.losses.segmentation import VOID, PixelBinaryCrossentropy
 
 
 def check_sides(input_shape, multiple):
@@ -20,17 +21,46 @@ def check_sides(input_shape, multiple):
 def compile_segmenter(model, optimizer):
     """Compiles with cross-entropy of every pixel on integer labels, (B, H, W); those of `VOID` are left out.
 
-    With one class the labels are 0 and 1, float (B, H, W, 1), without void. Returns the model.
+    With one class the labels are 0 and 1, and `VOID`. Returns the model.
     """
     classes = model.output_shape[-1]
     if classes == 1:
-        loss = keras.losses.BinaryCrossentropy(from_logits=True)
-        metrics = [keras.metrics.BinaryIoU(target_class_ids=(0, 1), threshold=0.0, name="mean_iou")]
+        loss = PixelBinaryCrossentropy()
+        metrics = [PixelBinaryIoU(name="mean_iou")]
     else:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=VOID)
         metrics = [keras.metrics.MeanIoU(classes, ignore_class=VOID, sparse_y_pred=False, name="mean_iou")]
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics)
     return model
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class PixelBinaryIoU(keras.metrics.MeanIoU):
+    """Mean intersection over union of the classes 0 and 1 from the logit of 1; void pixels are left out.
+
+    Args:
+        **options: `name` and `dtype`.
+
+    Shapes: labels (B, H, W) or (B, H, W, 1), 0, 1 or `VOID`; logits (B, H, W, 1).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerazoo.models.vision.segmenter import PixelBinaryIoU
+    >>> metric = PixelBinaryIoU()
+    >>> metric.update_state(np.array([[[0, 1, 255]]]), np.array([[[[-1.0], [1.0], [1.0]]]]))
+    >>> float(metric.result())
+    1.0
+    """
+
+    def __init__(self, **options):
+        super().__init__(2, ignore_class=VOID, **options)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(y_true, ops.cast(y_pred > 0, "int32"), sample_weight)
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype}
 
 
 def sample_of(*, input_shape, num_classes):
