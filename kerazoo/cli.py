@@ -10,7 +10,7 @@ from kerazoo import __version__, catalog
 def main(argv=None) -> int:
     """Runs one command and returns its exit status; errors of use are one line on stderr."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = _parser()
+    parser = _parser(argv)
     if argv[:1] == ["run"] and len(argv) > 1 and not argv[1].startswith("-"):
         arguments = argparse.Namespace(command=_run, task=argv[1], rest=argv[2:])
     else:
@@ -25,7 +25,7 @@ def main(argv=None) -> int:
         return 130
 
 
-def _parser():
+def _parser(argv):
     parser = argparse.ArgumentParser(prog="kerazoo", description="Compiled, verified, exportable Keras models.")
     parser.add_argument("--version", action="version", version=f"kerazoo {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -69,7 +69,7 @@ def _parser():
 
     benchmark = commands.add_parser("benchmark", help="latency and throughput of every engine, side by side")
     benchmark.set_defaults(command=_benchmark)
-    if "benchmark" in sys.argv[1:2]:  # Its options come from a module that the others need not import.
+    if argv[:1] == ["benchmark"]:  # Its options come from a module that the others need not import.
         from kerazoo import benchmarks
 
         benchmarks.add_arguments(benchmark)

@@ -1,10 +1,9 @@
 """What is installed, what is missing and which extra brings it."""
 
 import importlib.metadata
-import os
 import sys
 
-from kerazoo import versions
+from kerazoo import hardware, versions
 
 # Distribution -> the extra that brings it; None belongs to the core.
 EXPECTED = {
@@ -38,7 +37,7 @@ def examine() -> dict:
         problems.append("tensorflow-cpu is installed beside tensorflow: the two share one folder; uninstall it")
     findings = {
         "python": sys.version.split()[0],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": hardware.cores(),
         "packages": packages,
         "problems": problems,
         "healthy": not problems,

@@ -15,14 +15,17 @@ PACKAGE = ROOT / "kerazoo"
 ALLOWED = {
     "registry": set(),
     "extras": set(),
+    "global_state": set(),
+    "hardware": set(),
+    "versions": set(),
     "layers": {"extras", "registry"},
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
     "models": {"extras", "layers", "losses", "metrics", "registry", "training", "weights"},
     "generation": {"extras", "registry"},
-    "exporters": {"engines", "generation", "quiet", "registry"},
-    "engines": {"quiet", "registry"},
-    "evaluate": {"data", "extras", "quiet", "registry"},
+    "exporters": {"engines", "generation", "global_state", "quiet", "registry"},
+    "engines": {"global_state", "hardware", "quiet", "registry"},
+    "evaluate": {"data", "extras", "hardware", "quiet", "registry"},
     "data": {"__version__", "extras", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import kerazoo
+from kerazoo import hardware
 
 
 def run_folder(root, stem, *, out=None, resume=False):
@@ -45,7 +46,7 @@ def environment():
         **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
+        "cores": hardware.cores(),
     }
 
 
