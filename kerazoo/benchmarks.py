@@ -6,10 +6,10 @@ within a run can be trusted, milliseconds of different runs cannot.
 
 import ast
 import json
-import platform
 import tempfile
 from importlib.util import find_spec
 
+from kerazoo import global_state, hardware
 from kerazoo.registry import unknown_choice
 
 ENGINES = (
@@ -38,6 +38,7 @@ CALIBRATION_SAMPLES = 4
 TRAINING = 10  # times `seconds` for all combinations of training together
 
 
+@global_state.preserved()
 def benchmark(name_or_model, *, batch=(1, 32), train=False, engines=None, seconds=3.0, rounds=5, build_arguments=None):
     """Measures latency and throughput of every way to run a model, and of its training step.
 
@@ -55,7 +56,8 @@ def benchmark(name_or_model, *, batch=(1, 32), train=False, engines=None, second
         A JSON-able record: "model", "machine", "inference" (a row for each engine and batch, with
         "median_ms", "mean_ms", "p90_ms", "per_second" by the mean, or "error"), "training" (rows with
         "examples_per_second"), "engine_ranking" (serving engines in float32, fastest first at the
-        smallest batch), "xla_speedup" and "xla_faster" ({"cpu": bool}: what jit_compile="auto" reads).
+        smallest batch), "xla_speedup" and "xla_faster" ({device model: {precision: bool}}: what
+        jit_compile="auto" reads).
         `kerazoo.benchmarks.table(record)` renders it.
 
     Raises:
@@ -69,8 +71,6 @@ def benchmark(name_or_model, *, batch=(1, 32), train=False, engines=None, second
     >>> [row["engine"] for row in record["inference"]]
     ['eager', 'compiled']
     """
-    import keras
-
     batches = (batch,) if isinstance(batch, int) else tuple(batch)
     if not batches or any(not isinstance(size, int) or size < 1 for size in batches):
         raise ValueError(f"`batch` must be one positive whole number or several. Received: {batch!r}.")
@@ -89,11 +89,11 @@ def benchmark(name_or_model, *, batch=(1, 32), train=False, engines=None, second
     else:
         model = name_or_model
     record = {"model": model.name, "machine": machine(), "build_arguments": arguments, "inference": []}
+    record["precision"] = model.dtype_policy.name
     record["inference"] = _inference(model, batches, wanted, seconds=seconds, rounds=rounds)
     if train:
         from kerazoo import throughput
 
-        keras.backend.clear_session()
         record["training"] = throughput.measure(
             name_or_model, batch=max(batches), build_arguments=arguments, seconds=TRAINING * seconds
         )
@@ -102,22 +102,14 @@ def benchmark(name_or_model, *, batch=(1, 32), train=False, engines=None, second
 
 def machine() -> dict:
     """What the numbers hold for."""
-    import os
-
     import keras
     import tensorflow as tf
 
-    processor = platform.processor() or platform.machine()
-    if platform.system() == "Linux":
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        processor = models[0] if models else processor
-    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     return {
-        "device": "gpu" if gpus else "cpu",
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "gpus": [gpu.get("device_name", "unknown") for gpu in gpus],
+        "device": hardware.device(),
+        "processor": hardware.processor(),
+        "cores": hardware.cores(),
+        "gpus": list(hardware.gpus()),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
@@ -230,19 +222,29 @@ def _findings(record) -> dict:
         milliseconds = {row["engine"]: row["median_ms"] for row in rows if row["batch"] == size}
         if {"compiled", "xla"} <= set(milliseconds):
             speedup[f"batch_{size}"] = round(milliseconds["compiled"] / milliseconds["xla"], 3)
-    best = {}
-    for row in record.get("training", []):
-        # Of fit alone: the hand-written loop keeps no metrics, and is never compiled.
-        if "error" not in row and row["loop"] == "fit" and row["precision"] == "float32":
-            best[row["xla"]] = max(best.get(row["xla"], 0), row["examples_per_second"])
-    if {True, False} <= set(best):
-        speedup["train"] = round(best[True] / best[False], 3)
-    findings = {"engine_ranking": sorted(serving, key=serving.get), "xla_speedup": speedup, "xla_faster": {}}
+    faster, precision = {}, record.get("precision", "float32")
     # Compiling is decided for training and inference at once: inference alone can only speak against it.
-    deciding = speedup.get("train", min(speedup.values(), default=WORTH))
-    if "train" in speedup or deciding < WORTH:
-        findings["xla_faster"] = {record["machine"]["device"]: deciding >= WORTH}
-    return findings
+    if speedup and min(speedup.values()) < WORTH:
+        faster[precision] = False
+    for precision, gain in _training_gains(record.get("training", [])).items():
+        faster[precision] = gain >= WORTH
+        speedup["train" if precision == "float32" else f"train_{precision}"] = round(gain, 3)
+    found = {record["machine"]["device"]: faster} if faster else {}
+    return {"engine_ranking": sorted(serving, key=serving.get), "xla_speedup": speedup, "xla_faster": found}
+
+
+def _training_gains(rows):
+    """{precision: speed with XLA over without}, of fit alone: the hand-written loop keeps no metrics, and is plain."""
+    best = {}
+    for row in rows:
+        if "error" not in row and row["loop"] == "fit":
+            key = row["precision"], row["xla"]
+            best[key] = max(best.get(key, 0), row["examples_per_second"])
+    return {
+        precision: best[precision, True] / speed
+        for (precision, xla), speed in best.items()
+        if not xla and (precision, True) in best
+    }
 
 
 def table(record) -> str:
@@ -343,12 +345,45 @@ def _write_findings(name, record):
     from kerazoo.verification import plan, writer
 
     measured = record["build_arguments"] | {"batches": sorted({row["batch"] for row in record["inference"]})}
-    found = {
-        "xla_faster": record["xla_faster"],
-        "xla_speedup": record["xla_speedup"] | {"model": name, "at": measured},
-    }
-    family = plan.group(name)
-    writer.write(findings={other: found for other in catalog.list_models() if plan.group(other) == family})
+    speedup = record["xla_speedup"] | {"model": name, "at": measured}
+    family, models = plan.group(name), catalog.read()["models"]
+    findings = {}
+    for other in catalog.list_models():
+        if plan.group(other) == family:
+            known = models.get(other, {}).get("measured", {}).get("xla_faster", {})
+            findings[other] = {"xla_faster": _merged(known, record["xla_faster"]), "xla_speedup": speedup}
+    writer.write(findings=findings)
+
+
+def _merged(known, found):
+    """{device: {precision: bool}} of both; what was found is newer."""
+    return known | {device: known.get(device, {}) | faster for device, faster in found.items()}
+
+
+def key_findings_by_device(device=None, precision="float32", **options):
+    """Rewrites the catalog's findings {"cpu": bool} as {device model: {precision: bool}}, which are read today.
+
+    Args:
+        device: the model of the device that they were measured on; None is this machine's.
+        precision: that they were measured in.
+        **options: as `kerazoo.verification.writer.write` takes them: `path`.
+
+    Returns:
+        The names of the models whose findings were rewritten.
+    """
+    from kerazoo import catalog
+    from kerazoo.verification import writer
+
+    found = {}
+    for name, facts in catalog.read()["models"].items():
+        known = facts.get("measured", {}).get("xla_faster", {})
+        kinds = {kind: value for kind, value in known.items() if isinstance(value, bool)}
+        if kinds:
+            others = {key: value for key, value in known.items() if key not in kinds}
+            faster = {device or hardware.device(): {precision: value} for value in kinds.values()}
+            found[name] = {"xla_faster": others | faster}
+    writer.write(findings=found, **options)
+    return sorted(found)
 
 
 def _assignment(text):

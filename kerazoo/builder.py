@@ -39,9 +39,10 @@ def build(
             Layers of the head whose size differs start fresh, which is said.
         precision: None (Keras's current policy), "float32", "mixed_bfloat16" or "mixed_float16".
             It becomes the model's own policy; Keras's global policy is left as it was.
-        jit_compile: True, False, or "auto": what was measured as faster for this model on this
-            kind of device. True raises where XLA cannot compile the model. Both this and
-            `steps_per_execution` are switched off, with a warning, under a distribution strategy.
+        jit_compile: True, False, or "auto": what was measured as faster for this model on this model of
+            device and in this precision, and Keras's own "auto" where nothing was measured. True raises where
+            XLA cannot compile the model. Both this and `steps_per_execution` are switched off, with a
+            warning, under a distribution strategy.
         steps_per_execution: batches in one call of the compiled step; None is 1. Above 1, Keras rounds
             `steps_per_epoch`, `validation_steps` and `predict(steps=)` up to a multiple of it, and callbacks
             hear of every so many batches only: ask for it where training runs over whole, finite data.

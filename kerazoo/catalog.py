@@ -4,6 +4,7 @@
 model, the measured result of every promise.
 """
 
+import copy
 import fnmatch
 import functools
 import importlib
@@ -98,7 +99,7 @@ def _names() -> set:
 
 
 def info(name) -> dict:
-    """Everything known of one model, as a dictionary: facts, published parameters, measured promises.
+    """Everything known of one model, as a dictionary of its own: facts, published parameters, measured promises.
 
     Example:
 
@@ -109,6 +110,11 @@ def info(name) -> dict:
     Raises:
         ValueError: an unknown name; the message has the nearest ones.
     """
+    return copy.deepcopy(_info(name))
+
+
+def _info(name) -> dict:
+    """What `info` hands out copies of: the catalog that everything else reads."""
     known = read()["models"].get(name)
     if known is None:
         known = facts(entry(name))
@@ -137,7 +143,7 @@ def list_models(pattern="*", *, domain=None, task=None, exports=None) -> list[st
     models = {name: None for name in _names() if fnmatch.fnmatchcase(name, pattern)}
     if domain is None and task is None and exports is None:
         return sorted(models)
-    everything = {name: info(name) for name in _names()}
+    everything = {name: _info(name) for name in _names()}
     for key, wanted in (("domain", domain), ("task", task)):
         choices = {facts[key] for facts in everything.values()}
         if wanted is not None and wanted not in choices:

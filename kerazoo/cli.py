@@ -47,11 +47,11 @@ def _command(argv):
     if argv[:1] == ["run"] and len(argv) > 1 and not argv[1].startswith("-"):
         arguments = argparse.Namespace(command=_run, task=argv[1], rest=argv[2:])
     else:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser(argv).parse_args(argv)
     return arguments.command(arguments) or 0
 
 
-def _parser():
+def _parser(argv=()):
     parser = Parser(prog="kerazoo", description="Compiled, verified, exportable Keras models.")
     parser.add_argument("--version", action="version", version=f"kerazoo {__version__}")
     parser.add_argument("--verbose", action="store_true", help="show what libraries log, and tracebacks of errors")
@@ -100,7 +100,7 @@ def _parser():
 
     benchmark = commands.add_parser("benchmark", help="latency and throughput of every engine, side by side")
     benchmark.set_defaults(command=_benchmark)
-    if "benchmark" in sys.argv[1:2]:  # Its options come from a module that the others need not import.
+    if argv[:1] == ["benchmark"]:  # Its options come from a module that the others need not import.
         from kerazoo import benchmarks
 
         benchmarks.add_arguments(benchmark)

@@ -1,14 +1,16 @@
 """What is installed, what is missing and which extra brings it."""
 
 import importlib.metadata
-import os
 import sys
+
+from kerazoo import hardware, versions
 
 # Distribution -> the extra that brings it; None belongs to the core.
 EXPECTED = {
     "tensorflow": None,
     "keras": None,
     "numpy": None,
+    "packaging": None,
     "scikit-learn": "apps",
     "matplotlib": "apps",
     "pillow": "apps",
@@ -23,20 +25,19 @@ EXPECTED = {
     "openvino": "openvino",
     "safetensors": "torch",
 }
-KERAS_FLOOR = (3, 15, 1)  # Below it loading a .keras file can run code: CVE-2026-1462, -12480, -12479.
 
 
 def examine() -> dict:
     """Versions, devices and missing extras, as a dictionary; starts TensorFlow to see the devices."""
     packages = {name: _version(name) for name in EXPECTED}
     problems = [f"{name} is not installed" for name, extra in EXPECTED.items() if extra is None and not packages[name]]
-    if packages["keras"] and tuple(map(int, packages["keras"].split(".")[:3])) < KERAS_FLOOR:
-        problems.append(f"keras {packages['keras']} is below the security floor {'.'.join(map(str, KERAS_FLOOR))}")
+    found = [versions.problem(name, packages[name]) for name in versions.supported() if packages[name]]
+    problems += [problem for problem in found if problem]
     if _version("tensorflow-cpu"):
         problems.append("tensorflow-cpu is installed beside tensorflow: the two share one folder; uninstall it")
     findings = {
         "python": sys.version.split()[0],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": hardware.cores(),
         "packages": packages,
         "problems": problems,
         "healthy": not problems,

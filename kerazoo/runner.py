@@ -6,9 +6,11 @@ import pkgutil
 import sys
 from pathlib import Path
 
+from kerazoo import global_state
 from kerazoo.registry import unknown_choice
 
 
+@global_state.preserved()
 def run(task, argv=None):
     """Runs an application: data, training, evaluation, report, export.
 

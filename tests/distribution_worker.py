@@ -145,6 +145,69 @@ def mirrored(job):
     say(replicas=scoped.num_replicas_in_sync, differences=differences)
 
 
+def convolutional():
+    """Convolutions and batch normalisation, which TensorFlow cannot run on an empty batch."""
+    import kerazoo
+
+    return kerazoo.build("resnet20", depth=8, width=4, input_shape=(8, 8, 3), num_classes=4, seed=1)
+
+
+def any_size(job):
+    """What three devices answer and learn from data sets of any size, by what one does.
+
+    Batches are of 8: a last one, or the only one, has fewer examples than there are replicas, or leaves one without.
+    """
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
+    import numpy as np
+
+    def difference(ours, theirs):
+        return float(np.abs(np.subtract(ours, theirs)).max())
+
+    def answers(model):
+        return {
+            size: {name: getattr(model, name)(dataset(size), verbose=0) for name in ("evaluate", "predict")}
+            for size in (1, 4, 7, 9, 12)
+        }
+
+    alone = convolutional()
+    expected = answers(alone)
+    losses = alone.fit(dataset(1), verbose=0, epochs=2, shuffle=False).history["loss"]
+    with distribution.scope("mirrored") as scoped:
+        model = convolutional()
+        ours = answers(model)
+        one_example = difference(model.fit(dataset(1), verbose=0, epochs=2, shuffle=False).history["loss"], losses)
+        model.fit(dataset(9), validation_data=dataset(9), verbose=0, epochs=2, shuffle=False)
+        model.fit(*examples(10), batch_size=9, validation_split=0.1, verbose=0)
+    say(
+        replicas=scoped.num_replicas_in_sync,
+        differences={
+            size: {name: difference(ours[size][name], expected[size][name]) for name in ours[size]} for size in ours
+        },
+        finite=all(bool(np.isfinite(array).all()) for array in model.get_weights()),
+        one_example=one_example,
+    )
+
+
+def any_size_of_workers(job):
+    """What workers answer to data sets of any size, or one process where there is no cluster."""
+    with distribution.scope("multi_worker" if "TF_CONFIG" in os.environ else None, start_timeout=600):
+        import numpy as np
+
+        model = convolutional()
+        sets = [distribution.distribute_dataset(dataset(size)) for size in (1, 9, 12)]
+        evaluated = [model.evaluate(data, verbose=0) for data in sets]
+        predicted = [model.predict(data, verbose=0) for data in sets]
+        model.fit(sets[1], validation_data=sets[0], epochs=2, shuffle=False, verbose=0)
+    say(
+        evaluated=evaluated,
+        predicted=np.concatenate(predicted).tolist(),
+        finite=all(bool(np.isfinite(array).all()) for array in model.get_weights()),
+    )
+
+
 def serve_and_fit(job):
     """A data service within this process: what arrives, and a training on it."""
     from tensorflow.data.experimental import service
@@ -165,7 +228,9 @@ def serve_and_fit(job):
     say(same=[sorted(epoch) == local for epoch in arrived], sizes=sizes, losses=history, workers=len(servers))
 
 
+JOBS = (train, train_from_service, mirrored, any_size, any_size_of_workers, serve_and_fit)
+
 if __name__ == "__main__":
     job = json.loads(sys.argv[1])
-    jobs = {one.__name__: one for one in (train, train_from_service, mirrored, serve_and_fit)}
+    jobs = {one.__name__: one for one in JOBS}
     jobs[job["do"]](job)

@@ -86,11 +86,14 @@ def odd_files(folder):
 
 def parsers():
     """{words that choose the command: its parser's options} of every command and application."""
-    commands = next(a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
-    found = {(name,): commands[name]._actions for name in OTHERS}
+    found = {(name,): _commands([name])[name]._actions for name in OTHERS}
     for task in runner.tasks():
         found["run", task] = _captured(runner.find(task))._actions
     return {words: [action for action in actions if action.dest != "help"] for words, actions in found.items()}
+
+
+def _commands(argv):
+    return next(a for a in cli._parser(argv)._actions if isinstance(a, argparse._SubParsersAction)).choices
 
 
 def _captured(module):

@@ -29,7 +29,8 @@ def test_record_table_and_reasons(monkeypatch):
             assert 0 < row["median_ms"] <= row["p90_ms"] and row["per_second"] > 0
     assert record["engine_ranking"] == ["saved_model"]
     assert set(record["xla_speedup"]) == {"batch_1", "batch_4"}
-    assert record["xla_faster"] in ({}, {record["machine"]["device"]: False}), "inference alone never turns XLA on"
+    against = {record["machine"]["device"]: {"float32": False}}
+    assert record["xla_faster"] in ({}, against), "inference alone never turns XLA on"
     text = benchmarks.table(record)
     assert "times predict" in text and "not installed" in text
 
@@ -58,19 +59,21 @@ def test_xla_pays_only_beyond_the_noise_and_training_decides(off, on, faster):
         {"engine": "xla", "batch": 1, "median_ms": 9.0},
     ]
     training = [
+        {"loop": "fit", "precision": "mixed_bfloat16", "xla": False, "examples_per_second": 100.0},
+        {"loop": "fit", "precision": "mixed_bfloat16", "xla": True, "examples_per_second": 300.0},
         {"loop": "fit", "precision": "float32", "xla": False, "examples_per_second": off},
         {"loop": "fit", "precision": "float32", "xla": True, "examples_per_second": on},
         {"loop": "fit", "precision": "float32", "xla": True, "examples_per_second": 0.5 * on},  # The best one counts.
         {"loop": "hand-written", "precision": "float32", "xla": False, "examples_per_second": 1000.0},
     ]
-    record = {"machine": {"device": "cpu"}, "inference": inference, "training": training}
-    assert benchmarks._findings(record)["xla_faster"] == {"cpu": faster}
+    record = {"machine": {"device": "A chip"}, "inference": inference, "training": training}
+    assert benchmarks._findings(record)["xla_faster"] == {"A chip": {"float32": faster, "mixed_bfloat16": True}}
 
 
-@pytest.mark.parametrize(("xla", "said"), [(0.5, {}), (2.0, {"cpu": False})])
+@pytest.mark.parametrize(("xla", "said"), [(0.5, {}), (2.0, {"A chip": {"float32": False}})])
 def test_inference_alone_can_only_speak_against_xla(xla, said):
     rows = [{"engine": "compiled", "batch": 8, "median_ms": 1.0}, {"engine": "xla", "batch": 8, "median_ms": xla}]
-    assert benchmarks._findings({"machine": {"device": "cpu"}, "inference": rows})["xla_faster"] == said
+    assert benchmarks._findings({"machine": {"device": "A chip"}, "inference": rows})["xla_faster"] == said
 
 
 def test_training_rows(monkeypatch):
@@ -124,3 +127,31 @@ def test_training_needs_a_name():
     inputs = keras.Input((3,))
     with pytest.raises(ValueError, match="built by name"):
         kerazoo.benchmark(keras.Model(inputs, keras.layers.Dense(1)(inputs)), train=True)
+
+
+def test_findings_are_kept_by_device_and_precision():
+    known = {"A chip": {"float32": True, "mixed_bfloat16": True}, "B chip": {"float32": True}}
+    assert benchmarks._merged(known, {"A chip": {"float32": False}, "C chip": {"float32": True}}) == {
+        "A chip": {"float32": False, "mixed_bfloat16": True},
+        "B chip": {"float32": True},
+        "C chip": {"float32": True},
+    }
+
+
+def test_findings_by_kind_of_device_are_rewritten(tmp_path, monkeypatch):
+    from kerazoo import catalog
+
+    path = tmp_path / "catalog.json"
+    faster = {"mlp": {"cpu": True}, "lenet5": {"cpu": False, "B chip": {"float32": True}}, "resnet20": {}}
+    known = {"models": {name: {"measured": {"xla_faster": value}} for name, value in faster.items()}}
+    path.write_text(json.dumps(known), encoding="utf-8")
+    monkeypatch.setattr(catalog, "read", lambda: known)
+    catalog.read.cache_clear = lambda: None
+    assert benchmarks.key_findings_by_device("A chip", path=path) == ["lenet5", "mlp"]
+    models = json.loads(path.read_text(encoding="utf-8"))["models"]
+    written = {name: models[name]["measured"]["xla_faster"] for name in faster}
+    assert written == {
+        "mlp": {"A chip": {"float32": True}},
+        "lenet5": {"A chip": {"float32": False}, "B chip": {"float32": True}},
+        "resnet20": {},
+    }

@@ -115,16 +115,32 @@ def test_xla_is_an_error_where_it_cannot_compile(monkeypatch):
 
 
 @pytest.mark.parametrize("faster", [True, False])
-def test_xla_auto_is_what_the_catalog_measured(monkeypatch, faster):
-    import tensorflow as tf
-
+def test_xla_auto_is_what_was_measured_on_this_device_in_this_precision(monkeypatch, faster):
     from kerazoo import catalog
+    from kerazoo.training import xla
 
-    device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
-    known = {"models": {"resnet18": {"module": "-", "measured": {"xla_faster": {device: faster}}}}}
-    small()
+    found = {"A chip": {"float32": faster}, "B chip": {"float32": not faster}, "gpu": not faster}
+    known = {"models": {"resnet18": {"module": "-", "measured": {"xla_faster": found}}}}
+    models = {precision: small(precision=precision) for precision in ("float32", "mixed_bfloat16")}
     monkeypatch.setattr(catalog, "read", lambda: known)
+    monkeypatch.setattr(xla.hardware, "device", lambda: "A chip")
     assert small().jit_compile is faster
+    assert xla.resolve(models["mixed_bfloat16"], "resnet18", "auto") == "auto"
+    monkeypatch.setattr(xla.hardware, "device", lambda: "C chip")
+    assert xla.resolve(models["float32"], "resnet18", "auto") == "auto", "nothing was measured: Keras's own"
+
+
+@pytest.mark.parametrize("found", [{"cpu": True}, {"A chip": True}, {"A chip": {"float32": "yes"}}, None, [], {}])
+def test_findings_of_another_form_say_nothing(monkeypatch, found):
+    from kerazoo import catalog
+    from kerazoo.training import xla
+
+    known = {"models": {"resnet18": {"module": "-", "measured": {"xla_faster": found}}}}
+    model = small()
+    monkeypatch.setattr(catalog, "read", lambda: known)
+    monkeypatch.setattr(xla.hardware, "device", lambda: "A chip")
+    assert xla.resolve(model, "resnet18", "auto") == "auto"
+    assert xla.resolve(model, "resnet18", False) is False
 
 
 def test_unknown_arguments_get_the_nearest():

@@ -454,21 +454,55 @@ def test_workers_with_other_addresses_are_refused():
     assert there[0] in str(chief)
 
 
-def test_untested_keras_is_refused(monkeypatch):
-    from kerazoo.training.distribution import keras_fit
-
-    monkeypatch.setattr(keras_fit.keras, "__version__", "3.99.0")
-    with pytest.raises(RuntimeError, match="Received: Keras 3.99.0"), keras_fit.for_many_workers():
-        pass
-
-
 def test_keras_is_put_back_after_an_error():
     from keras.src.backend.tensorflow import trainer
 
     from kerazoo.training.distribution import keras_fit
 
-    before = trainer.reduce_per_replica, trainer.TensorFlowTrainer._maybe_symbolic_build
-    with pytest.raises(KeyError), keras_fit.for_many_workers():
-        assert trainer.reduce_per_replica is not before[0]
+    def exchanged():
+        owners = (trainer, trainer.TensorFlowTrainer)
+        names = ("reduce_per_replica", "TFEpochIterator", "_maybe_symbolic_build", "make_test_function")
+        return [getattr(owner, name) for owner in owners for name in names if hasattr(owner, name)]
+
+    before = exchanged()
+    with pytest.raises(KeyError), keras_fit.for_replicas():
+        assert all(now is not then for now, then in zip(exchanged(), before))
         raise KeyError
-    assert (trainer.reduce_per_replica, trainer.TensorFlowTrainer._maybe_symbolic_build) == before
+    assert exchanged() == before
+
+
+@pytest.mark.parametrize("replicas", [2, 3, 4])
+@pytest.mark.parametrize("size", range(1, 12))
+def test_no_replica_trains_on_an_empty_part(replicas, size):
+    """Where TensorFlow's parts of ceil(size / replicas) all have an example, nothing changes."""
+    tf = pytest.importorskip("tensorflow")
+    from kerazoo.training.distribution import parts
+
+    data = {"x": np.arange(size), "label": tf.ragged.constant([[one] * (one % 3) for one in range(size)])}
+    (batch,) = parts.without_empty(tf.data.Dataset.from_tensors((data, np.arange(size))), replicas)
+    rows = batch[1].numpy().tolist()
+    part = -(-len(rows) // replicas)
+    assert part * (replicas - 1) < len(rows)
+    assert rows[:size] == list(range(size)) and set(rows) == set(range(size))
+    assert len(rows) == size or (len(rows) == part * replicas and max(map(rows.count, rows)) <= -(-len(rows) // size))
+    assert batch[0]["x"].numpy().tolist() == rows and batch[0]["label"].nrows() == len(rows)
+
+
+def test_data_sets_of_any_size_on_several_devices(start):
+    """From one example to a batch and a half: `evaluate`, `predict` as on one device, `fit` with finite weights."""
+    said = facts(start({"do": "any_size"}))
+    assert said["replicas"] == 3
+    for size, difference in said["differences"].items():
+        assert difference["evaluate"] < TOLERANCE and difference["predict"] < TOLERANCE, (size, said)
+    assert said["finite"]
+    assert said["one_example"] < TOLERANCE, "one example on three devices is the training of one device"
+
+
+@pytest.mark.slow
+def test_data_sets_of_any_size_on_several_workers(start):
+    job = {"do": "any_size_of_workers"}
+    expected, *ours = map(facts, [start(job), *start_jobs(start, [job] * 3)])
+    for said in ours:
+        assert said["finite"]
+        for key in ("evaluated", "predicted"):
+            np.testing.assert_allclose(said[key], expected[key], atol=TOLERANCE)

@@ -23,6 +23,9 @@ ALLOWED = {
     "model_files": {"data", "data_format", "hdf5", "paths"},
     "json_files": set(),
     "locking": set(),
+    "global_state": set(),
+    "hardware": set(),
+    "versions": set(),
     "layers": {"extras", "registry"},
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
@@ -31,6 +34,7 @@ ALLOWED = {
     "exporters": {
         "engines",
         "generation",
+        "global_state",
         "image_graph",
         "json_files",
         "layers",
@@ -39,8 +43,8 @@ ALLOWED = {
         "quiet",
         "registry",
     },
-    "engines": {"model_files", "paths", "quiet", "registry"},
-    "evaluate": {"data", "extras", "json_files", "locking", "quiet", "registry"},
+    "engines": {"global_state", "hardware", "model_files", "paths", "quiet", "registry"},
+    "evaluate": {"data", "extras", "hardware", "json_files", "locking", "quiet", "registry"},
     "data": {"__version__", "extras", "image_graph", "image_kinds", "paths", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")

@@ -185,6 +185,16 @@ def test_chance_goes_on_where_positions_begin_anew():
     assert len(set(drawn.tolist())) > 10 and drawn[-8:].tolist() != drawn[-16:-8].tolist()
 
 
+def test_few_numbers_of_tokens_are_compiled(model):
+    """What is written has columns in steps, as the state: another number of tokens runs what is there."""
+    writer = Generator(model, jit_compile=False, room=8)
+    (longest,) = writer.generate([[1, 2]], tokens=6, temperature=0)
+    for tokens in range(1, 6):
+        (answer,) = writer.generate([[1, 2]], tokens=tokens, temperature=0)
+        assert answer.tolist() == longest[:tokens].tolist()
+    assert writer._loop.experimental_get_tracing_count() == 1
+
+
 def test_a_stream_is_what_is_generated(model):
     options = {"tokens": 30, "seed": 3, "top_k": 5, "top_p": 0.95, "min_p": 0.01, "repetition_penalty": 1.2}
     generator = Generator(model)

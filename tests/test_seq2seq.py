@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerazoo
 from kerazoo import catalog
@@ -76,6 +77,21 @@ def test_one_beam_is_greedy():
             logits = model({"source": source[row : row + 1], "tokens": np.array([ids], "int32")})
             ids.append(int(np.argmax(logits[0, -1])))
         assert found[row].tolist() == [identity for identity in ids[1:] if identity != 2]
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_few_numbers_of_tokens_are_searched_for(beams):
+    """The columns come in steps: another number of tokens runs what is compiled, and finds what it alone would."""
+    model, (source, _) = smoke(), texts()
+    search = BeamSearch(model, end=2, jit_compile=False)
+    for tokens in (3, 7, 5):
+        found, scores = search([[1]] * 3, source, tokens=tokens, beams=beams)
+        ids = tf.ones((3, 1), tf.int32)
+        alone, wanted = search.searched(ids, search.stepper.encode(source), tf.constant(1.0), tokens, beams)
+        for row, other in zip(found, alone.numpy()):
+            assert row.tolist() == [*other[: [*other, 2].index(2)]]
+        np.testing.assert_allclose(scores, wanted, atol=1e-5)
+    assert search._search.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize(

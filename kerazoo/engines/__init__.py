@@ -8,6 +8,7 @@
 import warnings
 from importlib import import_module
 
+from kerazoo import global_state
 from kerazoo.engines.base import Engine, Signature, TensorFacts
 from kerazoo.engines.files import EXACT, FILES, find, requirement
 from kerazoo.registry import unknown_choice
@@ -24,6 +25,7 @@ _CLASSES = {
 }
 
 
+@global_state.preserved()
 def load(path, engine="auto", threads=None):
     """Loads an exported model for inference.
 

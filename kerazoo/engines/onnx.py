@@ -1,10 +1,9 @@
 """ONNX files in ONNX Runtime."""
 
-import os
-
 import numpy as np
 import onnxruntime
 
+from kerazoo import hardware
 from kerazoo.engines.base import Engine, TensorFacts
 
 _DTYPES = {"float": "float32", "double": "float64", "bool": "bool", "string": "string"}
@@ -15,7 +14,7 @@ class OnnxEngine(Engine):
 
     def __init__(self, path, *, engine="onnx", metadata, threads=None):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or os.cpu_count()
+        options.intra_op_num_threads = threads or hardware.cores()
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

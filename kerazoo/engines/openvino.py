@@ -1,10 +1,9 @@
 """ONNX files in OpenVINO, in float32."""
 
-import os
-
 import numpy as np
 import openvino
 
+from kerazoo import hardware
 from kerazoo.engines.base import Engine, TensorFacts
 
 
@@ -14,7 +13,7 @@ class OpenVinoEngine(Engine):
     def __init__(self, path, *, engine="openvino", metadata, threads=None):
         config = {
             "INFERENCE_PRECISION_HINT": "f32",  # Its own default on some CPUs is bfloat16, wrong by 1e-2.
-            "INFERENCE_NUM_THREADS": threads or os.cpu_count(),
+            "INFERENCE_NUM_THREADS": threads or hardware.cores(),
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:

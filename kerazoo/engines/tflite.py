@@ -1,11 +1,11 @@
 """TFLite in LiteRT's interpreter with XNNPACK; TensorFlow's own where LiteRT is not installed."""
 
-import os
 import warnings
 from importlib.util import find_spec
 
 import numpy as np
 
+from kerazoo import hardware
 from kerazoo.engines.base import Engine, TensorFacts
 
 
@@ -23,7 +23,7 @@ def interpreter_module():
 def _allocated(path, threads):
     """An interpreter that is ready to run; without XNNPACK where XNNPACK cannot prepare one of the file's nodes."""
     module = interpreter_module()
-    options = {"model_path": str(path), "num_threads": threads or os.cpu_count()}
+    options = {"model_path": str(path), "num_threads": threads or hardware.cores()}
     interpreter = module.Interpreter(**options)
     try:
         interpreter.allocate_tensors()

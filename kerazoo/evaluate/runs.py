@@ -1,12 +1,12 @@
 """The folder of a run: a new one each time, never over an existing result, and locked; its record, written whole."""
 
 import contextlib
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
 import kerazoo
+from kerazoo import hardware
 from kerazoo.json_files import write_json
 from kerazoo.locking import Locked, lock
 
@@ -86,7 +86,7 @@ def environment():
         **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
+        "cores": hardware.cores(),
     }
 
 

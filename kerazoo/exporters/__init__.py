@@ -9,6 +9,7 @@ import json
 
 import keras
 
+from kerazoo import global_state
 from kerazoo.engines.interface import Interface
 from kerazoo.exporters import data, onnx, raw, raw_answers, raw_language, raw_tags, raw_translation, raw_vectors, tflite
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
@@ -23,6 +24,7 @@ SIGNATURES = ("tensors", "raw")
 ON_ERROR = ("raise", "record")
 
 
+@global_state.preserved()
 def export(
     model,
     path,

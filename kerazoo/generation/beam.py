@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from kerazoo.generation.stepper import Stepper
 
+ROOM = 16  # Columns of what is searched come so many at a time.
 LOW = -1e9
 
 
@@ -61,15 +62,23 @@ class BeamSearch:
         if self.stepper.context and longest > self.stepper.context:
             raise ValueError(f"The model knows {self.stepper.context} positions. Received: {longest} ids to come to.")
         encoded = self._encode(*map(tf.convert_to_tensor, inputs))
-        found, scores = self._search(tf.constant(prompts), encoded, tf.constant(length_penalty), tokens, beams)
+        # As few numbers of columns as can be are compiled.
+        columns = -(-tokens // ROOM) * ROOM
+        columns = min(columns, self.stepper.context - prompts.shape[1]) if self.stepper.context else columns
+        penalty, limit = tf.constant(length_penalty, tf.float32), tf.constant(tokens)
+        found, scores = self._search(tf.constant(prompts), encoded, penalty, columns, beams, limit)
         answers = []
-        for row in found.numpy():
+        for row in found.numpy()[:, :tokens]:
             ends = np.flatnonzero(row == self.end)
             answers.append(row[: ends[0]] if len(ends) else row)
         return answers, scores.numpy()
 
-    def searched(self, prompts, encoded, length_penalty, tokens, beams):
-        """The loop, on tensors: `(ids (B, tokens), filled up with the end, scores (B,))`."""
+    def searched(self, prompts, encoded, length_penalty, tokens, beams, limit=None):
+        """The loop, on tensors: `(ids (B, tokens), filled up with the end, scores (B,))`.
+
+        `limit`, (), is how many of these tokens are added at most; None is all.
+        """
+        limit = tokens if limit is None else limit
         batch, first = tf.shape(prompts)[0], prompts.shape[1]
         room = first + tokens
 
@@ -95,7 +104,7 @@ class BeamSearch:
         }
 
         def going_on(carried):
-            return (carried["length"] < tokens) & ~tf.reduce_all(carried["done"])
+            return (carried["length"] < limit) & ~tf.reduce_all(carried["done"])
 
         def step(carried):
             length = carried["length"]
@@ -110,7 +119,7 @@ class BeamSearch:
             origins, drawn = places // self.size, places % self.size
             ids = tf.gather(carried["ids"], origins, batch_dims=1)
             ids = tf.where(tf.range(tokens) == length, drawn[..., None], ids)
-            ended = (drawn == self.end) | (length + 1 >= tokens)
+            ended = (drawn == self.end) | (length + 1 >= limit)
             # Those that ended among the first count; later ones were worse than what is gone on with.
             best = tf.range(2 * beams) < beams
             now = totals / tf.cast(length + 1, tf.float32) ** length_penalty

@@ -18,7 +18,7 @@ class Generator:
     Args:
         model: a language model of kerazoo: ids (B, T) in, logits (B, T, V) out.
         jit_compile: compile the loop by XLA.
-        room: the columns of a state are a multiple of it, as few sizes are compiled.
+        room: the columns of a state, and of what is written, are a multiple of it, as few sizes are compiled.
 
     Example:
 
@@ -81,8 +81,11 @@ class Generator:
 
     def room(self, wanted):
         """Columns of a state for so many ids: not more than the model knows positions."""
-        rounded = -(-wanted // self.step_of_room) * self.step_of_room
-        return min(rounded, self.stepper.context or rounded)
+        return min(self._rounded(wanted), self.stepper.context or self._rounded(wanted))
+
+    def _rounded(self, wanted):
+        """So many columns, and some more: what is compiled for them serves other numbers too."""
+        return -(-wanted // self.step_of_room) * self.step_of_room
 
     def _read(self, ids, room):
         """The state after some ids (B, S), which may be none."""
@@ -126,7 +129,8 @@ class Generator:
             "position": tf.convert_to_tensor(position),
             "scrolled": tf.constant(0),
             "present": self._present(ids, position) if kind[0] else none > 0,
-            "written": tf.tile(none[:, None], (1, tokens)),
+            "written": tf.tile(none[:, None], (1, self._rounded(tokens))),
+            "limit": tf.constant(tokens),
             "counts": none,
             "done": none > 0,
         }
@@ -145,9 +149,9 @@ class Generator:
         Returns:
             What was carried, further on.
         """
-        room, tokens = carried["ids"].shape[1], carried["written"].shape[1]
+        room = carried["ids"].shape[1]
         limited = room == self.stepper.context
-        places, columns = tf.range(room), tf.range(tokens)
+        places, columns = tf.range(room), tf.range(carried["written"].shape[1])
         last = carried["position"] + carried["scrolled"] + steps
 
         def going_on(carried):
@@ -175,7 +179,7 @@ class Generator:
                 "position": position,
                 "written": tf.where(there, following[:, None], carried["written"]),
                 "counts": counts,
-                "done": carried["done"] | ended | (counts >= tokens),
+                "done": carried["done"] | ended | (counts >= carried["limit"]),
             }
             if kind[0]:
                 changed["present"] = carried["present"] | tf.one_hot(following, self.size, True, False)

@@ -9,14 +9,15 @@ import warnings
 import keras
 import numpy as np
 
-from kerazoo import catalog
+from kerazoo import catalog, hardware
 
 
-def resolve(model, name, wanted) -> bool:
-    """True or False for `compile(jit_compile=)`.
+def resolve(model, name, wanted):
+    """True, False or "auto" for `compile(jit_compile=)`.
 
-    "auto" is what the catalog measured for this model on this kind of device, off where nothing was
-    measured. Under a distribution strategy Keras cannot use XLA: False, with a warning for True.
+    "auto" is what the catalog measured for this model on this model of device and in this precision; where nothing
+    was measured it stays Keras's own "auto". Under a distribution strategy Keras cannot use XLA: False, with a
+    warning for True.
 
     Raises:
         ValueError: `wanted` is True and XLA cannot compile the model; the message names the operation.
@@ -30,14 +31,20 @@ def resolve(model, name, wanted) -> bool:
             warnings.warn("jit_compile=True is switched off under a strategy, where Keras cannot use it.", stacklevel=3)
         return False
     if wanted == "auto":
-        device = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
-        measured = catalog.read()["models"].get(name, {}).get("measured", {})
-        return bool(measured.get("xla_faster", {}).get(device, False))
+        measured = catalog.read()["models"].get(name, {}).get("measured", {}).get("xla_faster", {})
+        return _measured(measured, hardware.device(), model.dtype_policy.name)
     if wanted:
         operation = unsupported_operation(model)
         if operation:
             raise ValueError(f"XLA cannot compile {name!r}: {operation} Received: jit_compile=True.")
     return wanted
+
+
+def _measured(xla_faster, device, precision):
+    """What {device: {precision: bool}} says, or "auto"; anything of another form says nothing."""
+    there = xla_faster.get(device) if isinstance(xla_faster, dict) else None
+    faster = there.get(precision) if isinstance(there, dict) else None
+    return faster if isinstance(faster, bool) else "auto"
 
 
 def unsupported_operation(model) -> str | None:

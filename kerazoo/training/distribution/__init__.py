@@ -12,6 +12,7 @@ from kerazoo.training.distribution import workers
 from kerazoo.training.distribution.cluster import Cluster
 from kerazoo.training.distribution.data_service import distribute_dataset
 from kerazoo.training.distribution.workers import from_chief, is_chief, own_folder
+from kerazoo.versions import require_supported
 
 __all__ = [
     "STRATEGIES",
@@ -90,9 +91,10 @@ def create(name, *, start_timeout=300.0):
 def scope(name, *, start_timeout=300.0):
     """Inside, `kerazoo.build` and `fit`, `evaluate`, `predict` use the strategy of that name.
 
-    Under "multi_worker", two functions of Keras's trainer are exchanged until the scope ends, because
-    those of Keras 3.15 fail with more than one worker. Call `fit` inside. A line says how many devices
-    train, and that joined steps and XLA are off, which Keras cannot use here.
+    Some functions of Keras's trainer are exchanged until the scope ends, because those of Keras 3.15 fail
+    with more than one worker, and where the replicas' parts of a batch differ in size or are empty. Call
+    `fit`, `evaluate` and `predict` inside. A line says how many devices train, and that joined steps and
+    XLA are off, which Keras cannot use here.
 
     Args:
         name: as for `create`; None changes nothing.
@@ -116,15 +118,15 @@ def scope(name, *, start_timeout=300.0):
     if strategy is None:
         yield None
         return
+    from kerazoo.training.distribution import keras_fit
+
     if is_chief():
         replicas = strategy.num_replicas_in_sync
         print(f"Strategy {name}: {replicas} replicas train; steps_per_execution is 1 and XLA is off.", flush=True)
     with contextlib.ExitStack() as stack:
         if name == "multi_worker":
-            from kerazoo.training.distribution import keras_fit
-
             stack.enter_context(_lost_workers_named())
-            stack.enter_context(keras_fit.for_many_workers())
+        stack.enter_context(keras_fit.for_replicas())
         stack.enter_context(strategy.scope())
         yield strategy
 
@@ -185,10 +187,8 @@ def _mirrored():
 def _multi_worker(start_timeout):
     import tensorflow as tf
 
-    from kerazoo.training.distribution import keras_fit
-
     cluster = Cluster.from_environment()
-    keras_fit.require_tested_keras()
+    require_supported("keras", "training on several workers exchanges private functions of Keras's trainer")
     cluster.meet(start_timeout)
     ring = tf.distribute.experimental.CommunicationImplementation.RING
     auto = tf.distribute.experimental.CommunicationImplementation.AUTO
