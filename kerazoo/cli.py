@@ -2,13 +2,13 @@
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 import traceback
 
 from kerazoo import __version__, catalog, quiet
 from kerazoo.arguments import Parser
+from kerazoo.json_files import dumps
 
 
 def main(argv=None) -> int:
@@ -115,18 +115,18 @@ def _list(arguments):
     names = catalog.list_models(
         arguments.pattern, domain=arguments.domain, task=arguments.task, exports=arguments.exports
     )
-    print(json.dumps(names) if arguments.json else "\n".join(names))
+    print(dumps(names) if arguments.json else "\n".join(names))
 
 
 def _info(arguments):
     facts = catalog.info(arguments.name)
     if arguments.json:
-        print(json.dumps(facts, indent=1))
+        print(dumps(facts, indent=1))
         return
     measured = facts.pop("measured", {})
     for key, value in facts.items():
         if value not in (None, {}, []):
-            print(f"{key:14} {json.dumps(value) if isinstance(value, (dict, list)) else value}")
+            print(f"{key:14} {dumps(value) if isinstance(value, (dict, list)) else value}")
     for promise, outcome in measured.get("promises", {}).items():
         print(f"{promise:18} {_outcome(outcome)}")
 
@@ -187,7 +187,7 @@ def _verify(arguments):
     if arguments.write_catalog:
         writer.write(reports)
     if arguments.json:
-        print(json.dumps({report.name: report.promises for report in reports}, indent=1))
+        print(dumps({report.name: report.promises for report in reports}, indent=1))
     else:
         kept = sum(o["status"] == "pass" for report in reports for o in report.promises.values())
         print(f"{len(reports)} models, {kept} promises kept")
@@ -209,7 +209,7 @@ def _doctor(arguments):
     from kerazoo import doctor
 
     findings = doctor.examine()
-    print(json.dumps(findings, indent=1) if arguments.json else doctor.table(findings))
+    print(dumps(findings, indent=1) if arguments.json else doctor.table(findings))
     return int(not findings["healthy"])
 
 

@@ -170,7 +170,7 @@ def test_a_full_disk_is_said_and_nothing_lost(monkeypatch):
         (["--mean-teacher=0.5", "--strategy=mirrored"], ValueError, "`--mean-teacher` must be 0 under a strategy"),
         (["--augment=flop"], ValueError, "Did you mean 'flip'"),
         (["--augment=alternate", "--data-service=127.0.0.1:1"], ValueError, "no memory of its images"),
-        (["--resume"], FileNotFoundError, "no run to go on with"),
+        (["--resume"], FileNotFoundError, "no run to resume"),
     ],
 )
 def test_what_a_user_gets_wrong(argv, error, message):

@@ -25,7 +25,7 @@ ALLOWED = {
     "exporters": {"engines", "generation", "json_files", "locking", "quiet", "registry"},
     "engines": {"quiet", "registry"},
     "evaluate": {"data", "extras", "json_files", "locking", "quiet", "registry"},
-    "data": {"__version__", "extras", "quiet", "registry"},
+    "data": {"__version__", "extras", "json_files", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 # The file says why in its first comment.
@@ -122,3 +122,18 @@ def test_every_package_is_listed_for_the_wheel():
         for folder in (ROOT / top).rglob("__init__.py")
     }
     assert listed == found
+
+
+def test_json_that_users_read_has_one_strict_writer():
+    """`json.dumps` writes NaN, which is no JSON: most parsers refuse the whole file."""
+    # The script of the converters imports no kerazoo; what verification writes is compared byte for byte.
+    own = ("json_files.py", "exporters/_convert.py", "verification/")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in (PACKAGE, ROOT / "applications")
+        for path in sorted(folder.rglob("*.py"))
+        if not path.relative_to(folder).as_posix().startswith(own)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("json.dump", "json.dumps")
+    ]
+    assert not wrong

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from kerazoo.json_files import write_json
+
 SCRIPT = Path(__file__).with_name("_convert.py")
 _TAIL = 1500
 
@@ -26,7 +28,7 @@ def run(jobs, folder):
     paths = {}
     for name, job in jobs.items():
         paths[name] = Path(folder, f"{name}.job.json")
-        paths[name].write_text(json.dumps(job), encoding="utf-8")
+        write_json(job, paths[name])
     groups = [list(paths.values())] if hasattr(os, "fork") else [[path] for path in paths.values()]
     statuses = {}
     for group in groups:
