@@ -9,18 +9,20 @@ import traceback
 from kerazoo import __version__, catalog, quiet
 from kerazoo.arguments import Parser
 from kerazoo.json_files import dumps
+from kerazoo.signals import Terminated, sigterm_interrupts
 
 
 def main(argv=None) -> int:
     """Runs one command and returns its exit status; an error is one line on stderr.
 
-    Status 2 is an error of use, 1 a check that failed or a fault of kerazoo's own, 130 a stop by the user.
+    Status 2 is an error of use, 1 a check that failed, a training that diverged or a fault of kerazoo's own, 130 a
+    stop by Ctrl-C, 143 one by SIGTERM.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     verbose = "--verbose" in argv
     argv = [word for word in argv if word != "--verbose"]
     try:
-        with contextlib.nullcontext() if verbose else quiet.libraries():
+        with sigterm_interrupts(), contextlib.nullcontext() if verbose else quiet.libraries():
             status = _command(argv)
             sys.stdout.flush()
             return status
@@ -29,6 +31,8 @@ def main(argv=None) -> int:
         return 141
     except (ValueError, OSError, ImportError) as error:
         return _failed(quiet.one_line(error), 2, verbose)
+    except Terminated:
+        return _failed("terminated", 143, False)
     except KeyboardInterrupt:
         return _failed("interrupted", 130, False)
     except Exception as error:
@@ -141,8 +145,8 @@ def _run(arguments):
 
     if not arguments.task:
         print("\n".join(runner.tasks()))
-        return
-    runner.run(arguments.task, arguments.rest)
+        return None
+    return int(runner.diverged(runner.run(arguments.task, arguments.rest)))
 
 
 def _export(arguments):

@@ -140,9 +140,13 @@ def train(arguments, data, tokenizer, folder):
     from kerazoo.training.callbacks import Journal
 
     keras.utils.set_random_seed(arguments.seed)
-    monitor = {"monitor": "val_accuracy", "mode": "max"}
     journal = Journal(
-        folder, configuration=running.settings(arguments, SETTINGS), patience=arguments.patience, **monitor
+        folder,
+        configuration=running.settings(arguments, SETTINGS),
+        monitor="val_accuracy",
+        mode="max",
+        patience=arguments.patience,
+        open_ended=not arguments.encoder,  # An encoder's rate falls over all epochs.
     )
     # A batch is padded to its longest text where the model takes any length.
     length = arguments.length if kerazoo.info(arguments.model)["arguments"]["length"] else None
