@@ -33,7 +33,7 @@ def add_output(arguments, task, *, export=True, resume=True):
         output.add_argument(
             "--resume",
             action="store_true",
-            help="resume the run in --out, or the latest one; with more --epochs where the rate does not depend on them",
+            help="resume the run in --out, or the latest one",
         )
     if export:
         output.add_argument("--export", type=Path, help=f"default saved_models/{task}/<model>")
