@@ -1,6 +1,5 @@
 """Answers from a user's own documents: a search by words picks the passages, an exported reader finds the span."""
 
-import json
 import time
 from pathlib import Path
 
@@ -104,7 +103,7 @@ def run(arguments, start):
         print("\n".join(answer_report.lines(rows[-1])))
     folder = running.new_folder(TASK, f"ask-{documents.name}", arguments)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "answers.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_record(rows, folder / "answers.json")
     answer_report.asked_page(rows, documents.name).write(folder / "report.html")
     given = {"documents": str(arguments.documents), "from": str(arguments.export_from)}
     given |= {"ask": [row["question"] for row in rows]} if rows else {}

@@ -29,7 +29,11 @@ def add_output(arguments, task, *, export=True, resume=True):
     output = arguments.add_argument_group("output")
     output.add_argument("--out", type=Path, help=f"the run's folder; default runs/{task}/<data>-<model>-<n>")
     if resume:
-        output.add_argument("--resume", action="store_true", help="go on with the run in --out, or with the latest one")
+        output.add_argument(
+            "--resume",
+            action="store_true",
+            help="resume the run in --out, or the latest one",
+        )
     if export:
         output.add_argument("--export", type=Path, help=f"default saved_models/{task}/<model>")
     output.add_argument("--json", action="store_true", help="print the record alone")

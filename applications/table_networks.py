@@ -73,7 +73,8 @@ def train(arguments, train_rows, validation_rows, folder, settings, *, verbose):
     encoder = Encoder(train_rows, scaling=arguments.scaling)
     options = {"learning_rate": arguments.learning_rate, "precision": arguments.precision, "seed": arguments.seed}
     model = build(arguments, train_rows, encoder, steps_per_execution="auto", **options)
-    journal = Journal(folder, configuration=settings, monitor="val_loss", mode="min", patience=arguments.patience)
+    options = {"monitor": "val_loss", "mode": "min", "patience": arguments.patience, "open_ended": True}
+    journal = Journal(folder, configuration=settings, **options)
     first = journal.restore(model)
     counts = np.maximum(np.bincount(train_rows.target, minlength=len(train_rows.classes)), 1)
     weights = np.ones(len(counts)) if arguments.weighting == "none" else counts.sum() / (len(counts) * counts)

@@ -1,6 +1,5 @@
 """What an exported tagger finds in a user's text file: as a page with the entities marked, and as JSON."""
 
-import json
 import time
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def run(arguments, start):
                 kinds[entity["kind"]] = kinds.get(entity["kind"], 0) + 1
     folder = running.new_folder(TASK, f"predict-{arguments.predict.stem}", arguments)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "entities.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_record(rows, folder / "entities.json")
     entity_report.tagged_page(rows, arguments.predict.name).write(folder / "report.html")
     given = {"predict": str(arguments.predict), "from": str(arguments.export_from)}
     record = {

@@ -5,11 +5,11 @@ within a run can be trusted, milliseconds of different runs cannot.
 """
 
 import ast
-import json
 import tempfile
 from importlib.util import find_spec
 
 from kerazoo import global_state, hardware
+from kerazoo.json_files import dumps
 from kerazoo.registry import unknown_choice
 
 ENGINES = (
@@ -329,7 +329,7 @@ def run(arguments) -> int:
     )
     if arguments.write_catalog:
         _write_findings(arguments.model, record)
-    print(json.dumps(record, indent=2) if arguments.json else table(record))
+    print(dumps(record, indent=2) if arguments.json else table(record))
     return 0
 
 

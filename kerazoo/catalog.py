@@ -16,6 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from kerazoo import registry
+from kerazoo.json_files import dumps
 
 PATH = Path(__file__).with_name("catalog.json")
 ENTRY_POINT_GROUP = "kerazoo.models"
@@ -40,7 +41,7 @@ def facts(entry) -> dict:
     module = inspect.getmodule(entry.builder)
     source = re.search(r"https?://[^\s)>,]+", module.__doc__ or "")
     return json.loads(
-        json.dumps(
+        dumps(
             {
                 "domain": entry.domain,
                 "task": entry.task,

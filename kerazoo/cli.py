@@ -2,25 +2,27 @@
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 import traceback
 
 from kerazoo import __version__, catalog, quiet
 from kerazoo.arguments import Parser
+from kerazoo.json_files import dumps
+from kerazoo.signals import Terminated, sigterm_interrupts
 
 
 def main(argv=None) -> int:
     """Runs one command and returns its exit status; an error is one line on stderr.
 
-    Status 2 is an error of use, 1 a check that failed or a fault of kerazoo's own, 130 a stop by the user.
+    Status 2 is an error of use, 1 a check that failed, a training that diverged or a fault of kerazoo's own, 130 a
+    stop by Ctrl-C, 143 one by SIGTERM.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     verbose = "--verbose" in argv
     argv = [word for word in argv if word != "--verbose"]
     try:
-        with contextlib.nullcontext() if verbose else quiet.libraries():
+        with sigterm_interrupts(), contextlib.nullcontext() if verbose else quiet.libraries():
             status = _command(argv)
             sys.stdout.flush()
             return status
@@ -29,6 +31,8 @@ def main(argv=None) -> int:
         return 141
     except (ValueError, OSError, ImportError) as error:
         return _failed(quiet.one_line(error), 2, verbose)
+    except Terminated:
+        return _failed("terminated", 143, False)
     except KeyboardInterrupt:
         return _failed("interrupted", 130, False)
     except Exception as error:
@@ -115,18 +119,18 @@ def _list(arguments):
     names = catalog.list_models(
         arguments.pattern, domain=arguments.domain, task=arguments.task, exports=arguments.exports
     )
-    print(json.dumps(names) if arguments.json else "\n".join(names))
+    print(dumps(names) if arguments.json else "\n".join(names))
 
 
 def _info(arguments):
     facts = catalog.info(arguments.name)
     if arguments.json:
-        print(json.dumps(facts, indent=1))
+        print(dumps(facts, indent=1))
         return
     measured = facts.pop("measured", {})
     for key, value in facts.items():
         if value not in (None, {}, []):
-            print(f"{key:14} {json.dumps(value) if isinstance(value, (dict, list)) else value}")
+            print(f"{key:14} {dumps(value) if isinstance(value, (dict, list)) else value}")
     for promise, outcome in measured.get("promises", {}).items():
         print(f"{promise:18} {_outcome(outcome)}")
 
@@ -141,8 +145,8 @@ def _run(arguments):
 
     if not arguments.task:
         print("\n".join(runner.tasks()))
-        return
-    runner.run(arguments.task, arguments.rest)
+        return None
+    return int(runner.diverged(runner.run(arguments.task, arguments.rest)))
 
 
 def _export(arguments):
@@ -186,7 +190,7 @@ def _verify(arguments):
     if arguments.write_catalog:
         writer.write(reports)
     if arguments.json:
-        print(json.dumps({report.name: report.promises for report in reports}, indent=1))
+        print(dumps({report.name: report.promises for report in reports}, indent=1))
     else:
         kept = sum(o["status"] == "pass" for report in reports for o in report.promises.values())
         print(f"{len(reports)} models, {kept} promises kept")
@@ -208,7 +212,7 @@ def _doctor(arguments):
     from kerazoo import doctor
 
     findings = doctor.examine()
-    print(json.dumps(findings, indent=1) if arguments.json else doctor.table(findings))
+    print(dumps(findings, indent=1) if arguments.json else doctor.table(findings))
     return int(not findings["healthy"])
 
 

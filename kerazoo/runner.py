@@ -33,6 +33,13 @@ def run(task, argv=None):
     return find(task).main(list(argv or []))
 
 
+def diverged(record):
+    """Whether a training that the record tells of ended by a loss or weights that were not finite."""
+    if isinstance(record, dict):
+        return record.get("diverged") is True or any(map(diverged, record.values()))
+    return isinstance(record, (list, tuple)) and any(map(diverged, record))
+
+
 def tasks():
     """Names of the applications, sorted."""
     return sorted(_modules())

@@ -122,7 +122,10 @@ def stop_in_epoch(monkeypatch, error, *, epoch=1):
 
     def raising(self, index, logs=None):
         if index == epoch:
-            raise error
+            if callable(error):
+                error()
+            else:
+                raise error
         return original(self, index, logs)
 
     monkeypatch.setattr(keras.callbacks.CallbackList, "on_epoch_begin", raising)
@@ -158,6 +161,73 @@ def test_a_full_disk_is_said_and_nothing_lost(monkeypatch):
     assert len(journal["history"]) == 1
 
 
+def test_a_loss_that_is_not_finite_ends_a_run_with_its_record_and_a_status(monkeypatch, capsys):
+    """The second epoch's weights overflow; the report, the exports and the record are of the first one's."""
+    import keras
+
+    from kerazoo.cli import main
+
+    original = keras.callbacks.CallbackList.on_epoch_begin
+
+    def spoil(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 1:
+            weights = self._model.trainable_variables[0]
+            weights.assign(np.full(weights.shape, np.nan))
+
+    monkeypatch.setattr(keras.callbacks.CallbackList, "on_epoch_begin", spoil)
+    assert main(["run", "image_classification", *SMALL, "--epochs=4", "--out=run"]) == 1
+    reason = "loss was nan at one of the steps 1 to 2 of epoch 2"  # A small model takes several at once.
+    assert f"Training stops: {reason}." in capsys.readouterr().out
+    record = json.loads(Path("run/run.json").read_text(), parse_constant=pytest.fail)
+    training = record["training"]
+    assert (training["epochs_run"], training["best_epoch"], training["diverged"]) == (2, 1, True)
+    assert training["history"][1]["loss"] is None and record["exports"] and record["test"]["accuracy"] is not None
+    assert training["stopped"] == reason and reason in Path("run/report.html").read_text()
+    assert not Path("run/.lock").exists()
+
+
+def test_a_loss_that_is_not_finite_from_the_start_is_one_line(capfd):
+    from kerazoo.cli import main
+
+    argv = [*SMALL, "--model=mlp", "--augment=none", "--learning-rate=1e38", "--warm-up=0.01", "--epochs=2"]
+    assert main(["run", "image_classification", *argv]) == 2
+    error = capfd.readouterr().err.strip().splitlines()
+    assert error[-1].startswith("kerazoo: Training found no best weights: ") and "Traceback" not in "".join(error)
+
+
+def test_two_runs_into_one_folder(capsys):
+    from kerazoo.cli import main
+    from kerazoo.evaluate.runs import run_folder
+
+    with run_folder("runs", "a", out="run"):
+        assert main(["run", "image_classification", *SMALL, "--out=run"]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert error[-1].startswith("kerazoo: Another run is writing to the folder: 'run/.lock' is locked by process")
+
+
+def test_a_start_that_fails_leaves_no_folder_and_no_lock():
+    with pytest.raises(FileNotFoundError):
+        kerazoo.run("image_classification", ["--data=nowhere"])
+    assert not list(Path("runs").rglob("nowhere*"))
+
+
+def test_sigterm_stops_as_ctrl_c_does(monkeypatch, capsys):
+    import signal
+
+    from kerazoo.cli import main
+
+    with monkeypatch.context() as stopped:
+        stop_in_epoch(stopped, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        before = signal.getsignal(signal.SIGTERM)
+        assert main(["run", "image_classification", *SMALL, "--epochs=2", "--out=run"]) == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+    captured = capsys.readouterr()
+    assert "Every finished epoch is saved" in captured.out and captured.err.endswith("kerazoo: terminated\n")
+    assert len(json.loads(Path("run/journal.json").read_text())["history"]) == 1
+    assert not Path("run/.lock").exists()
+
+
 @pytest.mark.parametrize(
     "argv, error, message",
     [
@@ -170,7 +240,7 @@ def test_a_full_disk_is_said_and_nothing_lost(monkeypatch):
         (["--mean-teacher=0.5", "--strategy=mirrored"], ValueError, "`--mean-teacher` must be 0 under a strategy"),
         (["--augment=flop"], ValueError, "Did you mean 'flip'"),
         (["--augment=alternate", "--data-service=127.0.0.1:1"], ValueError, "no memory of its images"),
-        (["--resume"], FileNotFoundError, "no run to go on with"),
+        (["--resume"], FileNotFoundError, "no run to resume"),
     ],
 )
 def test_what_a_user_gets_wrong(argv, error, message):

@@ -110,8 +110,15 @@ def test_a_training_that_patience_has_ended_has_ended(tmp_path, capsys):
 
 
 def test_a_training_that_its_epochs_have_ended_goes_on_with_more(tmp_path):
-    train(tmp_path / "a", [1, 2])
-    model, journal, done = train(tmp_path / "a", [1, 2, 3, 2])
+    def epochs(count, **options):
+        options |= {"configuration": {"epochs": count, "seed": 0}}
+        return train(tmp_path / "a", [1, 2, 3, 2], epochs=count, **options)
+
+    epochs(2, open_ended=True)
+    for count, options in ((4, {}), (1, {"open_ended": True})):
+        with pytest.raises(ValueError, match=f"epochs was 2, is {count}"):
+            epochs(count, **options)
+    model, journal, done = epochs(4, open_ended=True)
     whole, _, _ = train(tmp_path / "b", [1, 2, 3, 2])
     assert (done, len(journal.history), journal.best_epoch) == (2, 4, 2)
     for mine, theirs in zip(model.get_weights(), whole.get_weights()):

@@ -175,6 +175,7 @@ def train(arguments, days, fold, folder, *, verbose):
         monitor="val_loss",
         mode="min",
         patience=arguments.patience,
+        open_ended=True,
     )
     first = journal.restore(model)
     journal.fit(
@@ -296,7 +297,7 @@ def _run(arguments, start):
             len(days.days), folds=arguments.folds, first=int(arguments.first * len(days.days)), reach=REACH
         )
         # Each fold has its own journal.
-        mark(folder, running.settings(arguments, SETTINGS))
+        mark(folder, running.settings(arguments, SETTINGS), open_ended=True)
         forecasts, histories, (model, unit) = walk(arguments, days, folds, folder)
         chosen, rows, performances = judge(arguments, days, folds, forecasts)
         print("Exporting ...")

@@ -14,13 +14,13 @@ what it does not know. One that was trained on 2,000 dialogues knows their phras
 keeps the conversation; a training leaves `run.json` and `report.html` in its folder, and an exported model.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
 
 import kerazoo
 from kerazoo.applications import dialogues, running, text_pairs
+from kerazoo.json_files import dumps
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = dialogues.TASK, "language_modelling"
@@ -153,7 +153,7 @@ def converse(arguments, talk):
         if arguments.transcript:
             arguments.transcript.parent.mkdir(parents=True, exist_ok=True)
             with open(arguments.transcript, "a", encoding="utf-8") as file:
-                file.write(json.dumps(dict(zip(("user", "assistant"), talk.turns[-1])), ensure_ascii=False) + "\n")
+                file.write(dumps(dict(zip(("user", "assistant"), talk.turns[-1])), ensure_ascii=False) + "\n")
     return seconds
 
 

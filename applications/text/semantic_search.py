@@ -22,6 +22,7 @@ import numpy as np
 
 import kerazoo
 from kerazoo.applications import running
+from kerazoo.json_files import dumps
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "semantic_search", "sentence_embedding"
@@ -109,7 +110,7 @@ def save_index(folder, documents, vectors):
     np.save(folder / "vectors.npy", vectors)
     with open(folder / "documents.jsonl", "w", encoding="utf-8") as file:
         for row in zip(documents.labels, documents.titles, documents.texts):
-            file.write(json.dumps(dict(zip(COLUMNS, row)), ensure_ascii=False) + "\n")
+            file.write(dumps(dict(zip(COLUMNS, row)), ensure_ascii=False) + "\n")
 
 
 def load_index(folder):

@@ -13,7 +13,6 @@ of words. The exported SavedModel takes texts as they are (`raw`), every file ta
 tokenizer.json makes. A run leaves `run.json` and `report.html` in its folder.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import numpy as np
 
 import kerazoo
 from kerazoo.applications import encoders, running
+from kerazoo.json_files import dumps
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "sentiment", "text_classification"
@@ -70,7 +70,7 @@ def settle(arguments):
     if arguments.encoder and arguments.keep_case:
         raise ValueError(f"`--keep-case` is for models of words. Received: it, for {arguments.model!r}.")
     recipe = encoders.RECIPE if arguments.encoder else recipe
-    options = {f"{name}={json.dumps(value)}": name for name, value in recipe.pop("option", {}).items()}
+    options = {f"{name}={dumps(value)}": name for name, value in recipe.pop("option", {}).items()}
     running.fill_in(arguments, recipe)
     running.check_positive(arguments, "epochs", "batch_size", "limit", "patience", "at_least", "length", "vocabulary")
     if not 0 <= arguments.unknown < 1:
@@ -140,9 +140,13 @@ def train(arguments, data, tokenizer, folder):
     from kerazoo.training.callbacks import Journal
 
     keras.utils.set_random_seed(arguments.seed)
-    monitor = {"monitor": "val_accuracy", "mode": "max"}
     journal = Journal(
-        folder, configuration=running.settings(arguments, SETTINGS), patience=arguments.patience, **monitor
+        folder,
+        configuration=running.settings(arguments, SETTINGS),
+        monitor="val_accuracy",
+        mode="max",
+        patience=arguments.patience,
+        open_ended=not arguments.encoder,  # An encoder's rate falls over all epochs.
     )
     # A batch is padded to its longest text where the model takes any length.
     length = arguments.length if kerazoo.info(arguments.model)["arguments"]["length"] else None

@@ -201,6 +201,7 @@ def train(arguments, parts, folder):
         monitor="val_loss",
         mode="min",
         patience=arguments.patience,
+        open_ended=True,
     )
     steps = max(len(parts.starts["train"]) // arguments.batch_size, 1)
     model = build(arguments, parts, steps=steps)

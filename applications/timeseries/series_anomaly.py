@@ -220,6 +220,7 @@ def train(arguments, rows, folder):
         monitor="val_loss",
         mode="min",
         patience=arguments.patience,
+        open_ended=True,
     )
     first = journal.restore(model)
     sizes = {"batch_size": arguments.batch_size, "forecasts": arguments.forecasts}
@@ -413,7 +414,7 @@ def _run(arguments, start):
     data = load(arguments)
     parts = [folder / Path(series).stem if len(data) > 1 else folder for series in data]
     if len(data) > 1:
-        mark(folder, running.settings(arguments, SETTINGS))
+        mark(folder, running.settings(arguments, SETTINGS), open_ended=True)
     with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
         found = []
         for part, (series, labelled) in zip(parts, data.items()):

@@ -162,6 +162,7 @@ def train(arguments, data, folder, *, seed):
         mode="min",
         patience=arguments.patience,
         spacing=SPACING,
+        open_ended=arguments.schedule == "plateau",
     )
     rate, callbacks = arguments.learning_rate, []
     if arguments.schedule == "plateau":

@@ -9,6 +9,7 @@ from kerazoo.data.boxes import convert
 from kerazoo.data.detection import Record
 from kerazoo.data.parts import SPELLINGS, part_in
 from kerazoo.data.walk import check_name
+from kerazoo.json_files import dumps
 
 # What every row of a list must have.
 REQUIRED = (
@@ -96,7 +97,7 @@ def write_coco(annotations, classes, file, *, category_ids=None):
     """
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     with open(file, "x", encoding="utf-8") as out:
-        json.dump(as_coco(annotations, classes, category_ids=category_ids), out)
+        out.write(dumps(as_coco(annotations, classes, category_ids=category_ids)))
 
 
 def as_coco(annotations, classes, *, category_ids=None):

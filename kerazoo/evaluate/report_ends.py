@@ -33,6 +33,8 @@ def provenance(report, record, about=(), heading="Data, settings, versions"):
         heading: the section's.
     """
     settings = [(key.replace("_", " "), text.setting(value)) for key, value in record["settings"].items()]
+    stopped = record.get("training", {}).get("stopped")
+    about = [*about, *([("training stopped early", stopped)] if stopped else [])]
     versions = ", ".join(f"{key} {value}" for key, value in record["environment"].items())
     with report.section(heading):
         report.table(("", ""), [("command", record["command"]), *about, *settings, ("versions", versions)])

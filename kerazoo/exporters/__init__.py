@@ -15,6 +15,7 @@ from kerazoo.exporters import data, onnx, raw, raw_answers, raw_language, raw_ta
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
 from kerazoo.exporters.versions import new_version
 from kerazoo.exporters.writing import Writing
+from kerazoo.json_files import dumps
 from kerazoo.registry import unknown_choice
 
 __all__ = ["ExportError", "ExportReport", "ExportedFile", "export"]
@@ -166,7 +167,7 @@ def _metadata(metadata):
     if not isinstance(metadata, dict):
         raise ValueError(f"`metadata` must be a dict. Received: {type(metadata).__name__}.")
     try:
-        metadata = json.loads(json.dumps(metadata))
+        metadata = json.loads(dumps(metadata))
     except (TypeError, ValueError) as error:
         raise ValueError(f"`metadata` must be JSON-able: {error}.") from error
     labels = metadata.get("labels")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from kerazoo.json_files import write_json
+
 SCRIPT = Path(__file__).with_name("_convert.py")
 _TAIL = 1500
 
@@ -26,7 +28,7 @@ def run(jobs, folder):
     paths = {}
     for name, job in jobs.items():
         paths[name] = Path(folder, f"{name}.job.json")
-        paths[name].write_text(json.dumps(job), encoding="utf-8")
+        write_json(job, paths[name])
     groups = [list(paths.values())] if hasattr(os, "fork") else [[path] for path in paths.values()]
     statuses = {}
     for group in groups:
@@ -39,11 +41,23 @@ def _launch(paths, log):
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONWARNINGS": "ignore"}
     # -P: the script's folder, with its onnx.py, must not come first among the places to import from.
     command = [sys.executable, "-P", str(SCRIPT), *map(str, paths)]
+    options = {"stdin": subprocess.DEVNULL, "env": os.environ | quiet}
     with open(log, "wb") as stream:
-        code = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=os.environ | quiet, check=False
-        ).returncode
-    return code, log
+        # A session of its own: its forks end with it where this process is interrupted.
+        child = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True, **options)
+        try:
+            return child.wait(), log
+        finally:
+            if child.poll() is None:
+                _end(child)
+
+
+def _end(child):
+    if hasattr(os, "killpg"):
+        os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
+    child.wait()
 
 
 def _outcome(job, launcher_code, launcher_log):

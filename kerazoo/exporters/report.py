@@ -1,8 +1,9 @@
 """What an export wrote and how far it was checked."""
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
+
+from kerazoo.json_files import dumps
 
 
 class ExportError(ValueError):
@@ -92,7 +93,7 @@ class ExportReport:
 
     def to_json(self, indent=2) -> str:
         """The report as JSON."""
-        return json.dumps(dataclasses.asdict(self) | {"fastest": self.fastest}, indent=indent)
+        return dumps(dataclasses.asdict(self) | {"fastest": self.fastest}, indent=indent)
 
     def __str__(self):
         head = ("file", "size", "max rel. error", "agreement", "latency", "operations")

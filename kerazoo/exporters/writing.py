@@ -1,7 +1,6 @@
 """One export in the making: writes the files of a version's folder, compares them, reports."""
 
 import importlib.metadata
-import json
 import shutil
 import time
 
@@ -17,6 +16,7 @@ from kerazoo.exporters import onnx, parity, process, saved_model, tflite
 from kerazoo.exporters.detector import Detector, suppresses
 from kerazoo.exporters.precision import in_float32
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
+from kerazoo.json_files import write_json
 
 RANDOM_SAMPLES = 4
 TIMED_SECONDS = 0.3
@@ -92,14 +92,13 @@ class Writing:
             places = [self.folder]
         for place in places:
             place.mkdir(exist_ok=True)
-            (place / names.METADATA).write_text(json.dumps(self.metadata, indent=2), encoding="utf-8")
+            write_json(self.metadata, place / names.METADATA, indent=2)
             if self.metadata.get("labels"):
                 (place / names.LABELS).write_text("\n".join(self.metadata["labels"]) + "\n", encoding="utf-8")
 
     def write_tokenizer(self, tokenizer):
         """What turns texts into the ids that the files take, as Keras's JSON."""
-        text = json.dumps(keras.saving.serialize_keras_object(tokenizer), ensure_ascii=False)
-        (self.folder / names.TOKENIZER).write_text(text, encoding="utf-8")
+        write_json(keras.saving.serialize_keras_object(tokenizer), self.folder / names.TOKENIZER)
 
     def verify(self, data):
         """Reloads every file from disk, compares it with the model, and times the ones that pass."""

@@ -40,6 +40,8 @@ class Journal(keras.callbacks.Callback):
         kept: function from the model to the part of it whose weights are kept as the best; None keeps all.
         spacing: seconds between two savings, at least: where an epoch takes less time than its files. A kill
             loses the epochs since the last one; the training's last epoch is always saved.
+        open_ended: no epoch depends on how many there will be (as under a schedule over all of them): a training that
+            is resumed may have more "epochs" in its configuration than before.
 
     Example:
 
@@ -55,14 +57,23 @@ class Journal(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, folder, *, configuration, monitor="val_accuracy", mode="max", patience=None, kept=None, spacing=0.0
+        self,
+        folder,
+        *,
+        configuration,
+        monitor="val_accuracy",
+        mode="max",
+        patience=None,
+        kept=None,
+        spacing=0.0,
+        open_ended=False,
     ):
         super().__init__()
         if mode not in ("max", "min"):
             raise ValueError(f"`mode` must be 'max' or 'min'. Received: {mode!r}.")
         self.folder, self.configuration = Path(folder), json.loads(dumps(configuration))
         self.monitor, self.sign, self.patience = monitor, 1 if mode == "max" else -1, patience
-        self.kept, self.spacing = kept or (lambda model: model), spacing
+        self.kept, self.spacing, self.open_ended = kept or (lambda model: model), spacing, open_ended
         self.history, self.seconds = [], 0.0
         self.stopped = None  # Why the training ended before its last epoch.
         self.diverged = False  # Whether it ended by numbers that are not finite.
@@ -98,7 +109,7 @@ class Journal(keras.callbacks.Callback):
         if not (self.folder / JOURNAL).exists():
             return 0
         known = _read(self.folder)
-        refuse_change(known["configuration"], self.configuration, self.folder)
+        refuse_change(known["configuration"], self.configuration, self.folder, open_ended=self.open_ended)
         if known["last"]:
             optimizer = model.optimizer
             optimizer.build(model.trainable_variables)
@@ -281,30 +292,35 @@ def _read(folder):
     return before | json.loads((Path(folder) / JOURNAL).read_text(encoding="utf-8"))
 
 
-def mark(folder, configuration):
+def mark(folder, configuration, *, open_ended=False):
     """Marks the folder of several trainings, each with its own journal, as one that can be resumed.
 
     Args:
         folder: exists.
         configuration: JSON types.
+        open_ended: as of a `Journal`.
 
     Raises:
         ValueError: the folder was marked with another configuration; the message has the differences.
     """
     path, configuration = Path(folder) / JOURNAL, json.loads(dumps(configuration))
     if path.exists():
-        refuse_change(json.loads(path.read_text(encoding="utf-8"))["configuration"], configuration, folder)
+        refuse_change(
+            json.loads(path.read_text(encoding="utf-8"))["configuration"], configuration, folder, open_ended=open_ended
+        )
     else:
         write_json({"configuration": configuration}, path)
 
 
-def refuse_change(before, now, folder):
-    """Refuses to go on with a run under another configuration.
+def refuse_change(before, now, folder, *, open_ended=False):
+    """Refuses to resume a run under another configuration; more "epochs" are none where it is `open_ended`.
 
     Raises:
         ValueError: `now` is not `before`; the message has the differences.
     """
+    if open_ended and before.get("epochs", math.inf) < now.get("epochs", 0):
+        before = before | {"epochs": now["epochs"]}
     changed = [key for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
     if changed:
         said = ", ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
-        raise ValueError(f"A run goes on only with the configuration it began with: {said}. Folder: {folder}.")
+        raise ValueError(f"A run is resumed only with the configuration it began with: {said}. Folder: {folder}.")
