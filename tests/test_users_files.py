@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -566,6 +567,15 @@ def test_pictures_and_predictions_name_what_they_leave_out(tmp_path):
         _images(tmp_path / "none")
     with pytest.raises(ValueError, match="Left out: film.heic: not one of"):
         read_pictures(tmp_path / "none", side=8)
+
+
+def test_hidden_members_of_an_archive_are_skipped_and_counted(tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for name in ("0.png", "a/1.png", "__MACOSX/a/1.png", "a/._1.png"):
+            archive.writestr(name, picture(tmp_path / "p.png").read_bytes())
+    pictures, left_out = read_pictures(tmp_path / "photos.zip", side=8)
+    assert len(pictures) == 2
+    assert left_out == [("hidden and system files", "2 are skipped: __MACOSX/a/1.png, a/._1.png")]
 
 
 # Texts
