@@ -57,15 +57,15 @@ def run(arguments, start):
     if not 0 <= score <= 1:
         raise ValueError(f"`--score` must be in [0, 1]. Received: {score}.")
     video = arguments.predict.suffix.lower() in VIDEOS
-    files = [] if video else _images(arguments.predict)
+    files, left_out = ({}, []) if video else _images(arguments.predict)
     folder = running.new_folder(TASK, f"predict-{arguments.predict.resolve().stem}", arguments)
     if video:
         from kerazoo.applications.detection_video import annotate
 
         rows, failed = annotate(arguments.predict, folder, lambda pixels: _found(detector, pixels, size, score)), []
     else:
-        root = arguments.predict if arguments.predict.is_dir() else arguments.predict.parent
-        rows, failed = _annotate(files, root, folder, detector, size, score)
+        rows, failed = _annotate(files, folder, detector, size, score)
+        failed += left_out
     labels = detector.labels or []
     found = {"source": str(arguments.predict), "classes": labels, "score": score, "images": rows}
     write_record(found, folder / "detections.json")
@@ -100,13 +100,21 @@ def _check(detector, path):
 
 
 def _images(path):
+    """`({name: path} of the images, [[name, reason]] of what is left out)` of a folder, or of one image."""
     from kerazoo.data.decode import SUFFIXES
+    from kerazoo.data.walk import hidden_row, reasons, walk
 
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not files or path.is_file() and path.suffix.lower() not in SUFFIXES:
+    if path.is_file():
+        files, left_out = {path.name: path} if path.suffix.lower() in SUFFIXES else {}, []
+    else:
+        found = walk(path, SUFFIXES)
+        files, left_out = found.files, [*map(list, found.left_out + hidden_row(found.hidden))]
+    if not files:
         kinds = ", ".join((*SUFFIXES, *VIDEOS))
-        raise ValueError(f"`--predict` must have images or be a video ({kinds}). Received: {str(path)!r}.")
-    return files
+        raise ValueError(
+            f"`--predict` must have images or be a video ({kinds}). Received: {str(path)!r}.{reasons(left_out)}"
+        )
+    return files, left_out
 
 
 def _found(detector, pixels, size, score):
@@ -124,27 +132,28 @@ def _found(detector, pixels, size, score):
     return rows, drawn_answer(pixels, found, labels, scores=score)
 
 
-def _annotate(files, root, folder, detector, size, score):
-    """`([row of each image], [[file, reason] of unreadable ones])`; copies keep their names below `root`."""
+def _annotate(files, folder, detector, size, score):
+    """`([row of each image], [[file, reason] of unreadable ones])`; copies keep the names of the files."""
     from PIL import Image
 
     from kerazoo.data.decode import decode
 
     rows, failed = [], []
-    for file in files:
-        name = file.relative_to(root)
+    for name, file in files.items():
         try:
             pixels = decode(file)
-        except ValueError as error:
-            failed.append([name.as_posix(), str(error)])
+        except (ValueError, OSError) as error:
+            failed.append([name, str(error)])
             continue
         boxes, drawn = _found(detector, pixels, size, score)
         copy = folder / "images" / name
         if copy.suffix.lower() not in (".jpg", ".jpeg", ".png"):
             copy = copy.with_name(f"{copy.name}.png")
+        while copy.exists():  # a.bmp beside an a.bmp.png.
+            copy = copy.with_name(f"{copy.stem}-copy{copy.suffix}")
         copy.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(drawn).save(copy, quality=92)
         height, width = pixels.shape[:2]
-        row = {"file": name.as_posix(), "width": width, "height": height, "copy": copy.relative_to(folder).as_posix()}
+        row = {"file": name, "width": width, "height": height, "copy": copy.relative_to(folder).as_posix()}
         rows.append(row | {"boxes": boxes})
     return rows, failed

@@ -92,7 +92,7 @@ def test_a_folder_of_photos_with_a_broken_one(photos, capsys):
     record = kerazoo.run("image_classification", argv)
     assert record["dataset"]["classes"] == ["<red>", "blue"]
     assert [name for name, _ in record["dataset"]["unreadable"]] == ["photos/blue/broken.png"]
-    assert "1 unreadable files are left out:\n  photos/blue/broken.png" in capsys.readouterr().out
+    assert "1 files are left out:\n  photos/blue/broken.png" in capsys.readouterr().out
     assert record["test"]["accuracy"] == 1.0, "red and blue are told apart"
     page = Path("runs/image_classification/photos-lenet5-1/report.html").read_text()
     assert "<red>" not in page and "&lt;red&gt;" in page and "broken.png" in page

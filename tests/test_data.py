@@ -234,7 +234,11 @@ def test_unreadable_files_are_counted_and_named(photos):
     (photos / "blue" / "cut.jpg").write_bytes(whole[: len(whole) * 2 // 3])
     (photos / "blue" / "notes.txt").write_text("no image, and not taken for one")
     data = folders.from_folder(photos, size=(8, 8))
-    assert [name for name, _ in data.unreadable] == ["photos/blue/cut.jpg", "photos/red/broken.png"]
+    assert [name for name, _ in data.unreadable] == [
+        "photos/blue/notes.txt",
+        "photos/blue/cut.jpg",
+        "photos/red/broken.png",
+    ]
     assert len(data.train) + len(data.validation) + len(data.test) == 20
 
 
@@ -247,7 +251,7 @@ def test_empty_class_folder(photos):
 def test_class_of_broken_images_only(photos):
     (photos / "green").mkdir()
     (photos / "green" / "a.png").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"\['green'\].*Unreadable: photos/green/a.png"):
+    with pytest.raises(ValueError, match=r"\['green'\].*Left out: photos/green/a.png"):
         folders.from_folder(photos, size=(8, 8))
 
 

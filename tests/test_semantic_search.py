@@ -99,7 +99,10 @@ def test_a_folder_and_a_table_are_documents(tmp_path):
     (folder / "picture.png").write_bytes(b"\xff")
     documents = from_files(folder)
     assert documents.labels == ("a.md", "deep/b.txt") and documents.titles == ("Rent", "Tea")
-    assert documents.texts[0] == "# Rent\n\nDue on Monday." and documents.notes == ("1 without a text were left out.",)
+    assert documents.texts[0] == "# Rent\n\nDue on Monday." and documents.notes == (
+        "1 without a text were left out.",
+        "left out: picture.png: not one of .txt, .md, .rst",
+    )
     table = tmp_path / "faq.csv"
     table.write_text('question,answer\n"Who, pays?",You do.\n', encoding="utf-8")
     documents = from_files(table, title="question", text="answer")

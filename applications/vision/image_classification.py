@@ -140,7 +140,7 @@ def load(arguments):
     counts = f"{len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test images"
     print(f"{data.name}: {len(data.classes)} classes, {counts}, read in {time.perf_counter() - start:.1f} s")
     if data.unreadable:
-        print(f"{len(data.unreadable)} unreadable files are left out:")
+        print(f"{len(data.unreadable)} files are left out:")
         print("\n".join(f"  {name}: {reason}" for name, reason in data.unreadable[:20]))
     return _without_duplicates(arguments, data)
 

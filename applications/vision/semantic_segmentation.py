@@ -171,7 +171,7 @@ def load(arguments):
     print(f"{data.name}: {len(data.classes)} classes, {counts} of {height}x{width}, ", end="")
     print(f"read in {time.perf_counter() - start:.1f} s")
     if data.unreadable:
-        print(f"{len(data.unreadable)} images are left out:")
+        print(f"{len(data.unreadable)} files are left out:")
         print("\n".join(f"  {name}: {reason}" for name, reason in data.unreadable[:20]))
     parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
     splits = {name: (part.names, [part.pixels]) for name, part in parts.items()}

@@ -164,8 +164,14 @@ def train(arguments, style, folder):
 
     keras.utils.set_random_seed(arguments.seed)
     window, side = arguments.window, round(1.25 * arguments.window)
+
+    def pictures_of(folder):
+        found, left_out = read_pictures(folder, side=side)
+        print("".join(f"  left out: {name}: {reason}\n" for name, reason in left_out[:20]), end="")
+        return found
+
     if arguments.data:
-        pictures, source = read_pictures(arguments.data, side=side)[0], f"the folder {arguments.data.resolve().name!r}"
+        pictures, source = pictures_of(arguments.data), f"the folder {arguments.data.resolve().name!r}"
     else:
         pictures, source = pictures_at_hand(side=side)
     print(f"Training on windows of {window} pixels out of {len(pictures):,} pictures: {source}.")
@@ -179,7 +185,7 @@ def train(arguments, style, folder):
         load_convolutions(model, network=network, weights=arguments.vgg, prefix="encoder_")
         model.compile(optimizer, jit_compile=False)
         given = [style] if min(style.shape[:2]) >= window else [fitted(style, side, side)]
-        styles = read_pictures(arguments.styles, side=side)[0] if arguments.styles else pictures + given
+        styles = pictures_of(arguments.styles) if arguments.styles else pictures + given
     journal = Journal(folder, configuration=running.settings(arguments, SETTINGS), monitor="loss", mode="min")
     first = journal.restore(model)
     data = windows(pictures, seed=arguments.seed + first, **options)

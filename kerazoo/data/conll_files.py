@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kerazoo.data.splits import draw_from_training
 from kerazoo.data.tagged_texts import OUTSIDE, TaggedData, TaggedTexts, names_of, repaired
-from kerazoo.data.text_tables import content, parts_of
+from kerazoo.data.text_tables import content, notes_on_others, parts_of
 
 ENDINGS = (".conll", ".txt", ".tsv", ".bio", ".iob")
 SHARE = 0.1  # Of the training texts, for each part that the files lack.
@@ -70,7 +70,7 @@ def from_files(path, *, seed=0):
     """
     path = Path(path)
     files = {"train": path} if path.is_file() else parts_of(path, ENDINGS)
-    parts, notes = {}, []
+    parts, notes = {}, [*notes_on_others(path, files.values())]
     for part, file in files.items():
         parts[part], said = read_conll(content(file), file.name)
         notes += said

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kerazoo.data.named_files import named_text
+from kerazoo.data.parts import SPELLINGS, check_not_empty, part_in
+from kerazoo.data.walk import Walk, left_out_notes, reasons, walk
 from kerazoo.registry import unknown_choice
 
 NAMES = ("tinyshakespeare",)
@@ -81,6 +83,8 @@ def load_corpus(name):
 def corpus_of(path):
     """A corpus of your own: a text file, or a folder whose `.txt` files are joined in the order of their names.
 
+    Where all files of the folder are called after a part (`train.txt`, `valid.txt`, `test.txt`), they are those parts.
+
     Raises:
         FileNotFoundError: nothing is there.
         ValueError: no `.txt` file, more than a gigabyte, bytes that are no UTF-8 (with file and line), or too few
@@ -89,17 +93,34 @@ def corpus_of(path):
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is nothing at {path}.")
-    files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+    found = walk(path, (".txt",)) if path.is_dir() else Walk(files={path.name: path})
+    files = list(found.files.values())
     if not files or sum(file.stat().st_size for file in files) > LARGEST:
-        raise ValueError(f"{path} must be or hold `.txt` files of at most {LARGEST:,} bytes in all.")
+        raise ValueError(
+            f"{path} must be or hold `.txt` files of at most {LARGEST:,} bytes in all.{reasons(found.left_out)}"
+        )
+    facts = {"source": f"{path}, {len(files):,} file{'s' if len(files) > 1 else ''}", "terms": "yours"}
+    facts["notes"] = list(left_out_notes(found))
+    parts = {file: part_in(file.stem) for file in files}
+    if path.is_dir() and None not in parts.values() and "test" in parts.values():
+        return _own_parts(path, parts, **facts)
     text = "\n".join(_decoded(file) for file in files)
-    return cut(
-        path.stem,
-        text,
-        split="by position: the last tenth of the text is the test part, what lies before it (2%) validates",
-        source=f"{path}, {len(files):,} file{'s' if len(files) > 1 else ''}",
-        terms="yours",
-    )
+    split = "by position: the last tenth of the text is the test part, what lies before it (2%) validates"
+    return cut(path.stem, text, split=split, **facts)
+
+
+def _own_parts(path, parts, **facts):
+    """A `Corpus` of {file: part}.
+
+    Raises:
+        ValueError: not one file for each part.
+    """
+    if sorted(parts.values()) != sorted(SPELLINGS):
+        received = ", ".join(str(file.relative_to(path)) for file in parts)
+        raise ValueError(f"{path} must have one file for each of {', '.join(SPELLINGS)}. Received: {received}.")
+    texts = {part: _decoded(file) for file, part in parts.items()}
+    check_not_empty(texts)
+    return Corpus(path.stem, **texts, split="the files' own parts", **facts)
 
 
 def cut(name, text, **facts):

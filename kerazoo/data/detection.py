@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -105,6 +106,7 @@ class DetectionData:
             "source": self.source,
             "terms": self.terms,
             "unreadable": [list(row) for row in self.flaws.unreadable],
+            "unlabelled": list(self.flaws.unlabelled),
             "clipped": list(self.flaws.clipped),
             "dropped": list(self.flaws.dropped),
             "duplicates": self.duplicates,
@@ -125,19 +127,22 @@ class Flaws:
     """What was wrong in the files, each by its place.
 
     Attributes:
-        unreadable: [(image, reason)], left out with their boxes.
+        unreadable: [(file, reason)]: images that were left out with their boxes, and files that belong to no image.
+        unlabelled: images without a label file, which are taken to have no objects.
         clipped: boxes that left their image and were cut at its edge.
         dropped: boxes of no area, which nothing can be learned from.
     """
 
     unreadable: list = field(default_factory=list)
+    unlabelled: list = field(default_factory=list)
     clipped: list = field(default_factory=list)
     dropped: list = field(default_factory=list)
 
     def lines(self, most=5):
         """What a user should hear, one line a kind."""
         kinds = {
-            "unreadable images are left out": [f"{name} ({reason})" for name, reason in self.unreadable],
+            "files are left out": [f"{name} ({reason})" for name, reason in self.unreadable],
+            "images have no label file and are taken to have no objects": self.unlabelled,
             "boxes leave their image and are cut at its edge": self.clipped,
             "boxes of no area are left out": self.dropped,
         }
@@ -162,6 +167,8 @@ class Record:
         ignored: [bool], or empty for none.
         stated: (height, width) by the file, or None.
         id: what the file calls the image, or None.
+        flaw: why the image, or a file that belongs to no image, is left out; None where nothing is known against it.
+        unlabelled: whether there is no label file for it.
     """
 
     name: str
@@ -173,6 +180,13 @@ class Record:
     ignored: list = field(default_factory=list)
     stated: tuple | None = None
     id: int | None = None
+    flaw: str | None = None
+    unlabelled: bool = False
+
+
+def flawed(rows):
+    """A record for each (name, reason) of what a reader leaves out, to be named where images are read."""
+    return [Record(name, None, flaw=reason) for name, reason in rows]
 
 
 def checked(records, flaws):
@@ -197,6 +211,7 @@ def checked(records, flaws):
             if reason:
                 flaws.unreadable.append((record.name, reason))
                 continue
+            flaws.unlabelled += [record.name] if record.unlabelled else []
             boxes, kept = _inside(record, size, flaws)
             ignored = np.array(record.ignored or [False] * len(record.boxes), bool)
             classes = np.array(record.classes, "int32").reshape(-1)
@@ -220,9 +235,9 @@ def draw_missing(parts, *, seed=0):
         `(parts, said)`: all three, and a clause for each one that was drawn.
 
     Raises:
-        ValueError: too few images.
+        ValueError: too few images, or an empty part.
     """
-    parts, said = {name: images for name, images in parts.items() if len(images)}, []
+    parts, said = dict(parts), []
     for name, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
         if name in parts:
             continue
@@ -236,11 +251,37 @@ def draw_missing(parts, *, seed=0):
     return parts, said
 
 
+def file_names(names, suffix):
+    """What the files of images' boxes are called, one an image: <name without folders and suffix><suffix>.
+
+    Raises:
+        ValueError: two images would have one file; both are in the message.
+
+    Example:
+
+    >>> file_names(["images/0.png", "1.jpg"], ".txt")
+    ['0.txt', '1.txt']
+    """
+    owners = {}
+    for name in names:
+        file = f"{PurePosixPath(name).stem}{suffix}"
+        if file in owners:
+            raise ValueError(
+                f"Each image needs a file of its own. Received: {owners[file]!r} and {name!r} for {file!r}."
+            )
+        owners[file] = name
+    return list(owners)
+
+
 def _size(record):
     """`((height, width), None)` of the upright image, or `(None, why not)`."""
+    if record.flaw:
+        return None, record.flaw
     try:
         size = decode(record.source).shape[:2]
-    except (ValueError, FileNotFoundError) as error:
+    except FileNotFoundError:
+        return None, "there is no such file"
+    except (ValueError, OSError) as error:
         return None, str(error)
     if record.stated and tuple(record.stated) != size:
         said, is_ = (f"{width}x{height}" for height, width in (record.stated, size))

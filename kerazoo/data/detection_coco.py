@@ -7,6 +7,16 @@ import numpy as np
 
 from kerazoo.data.boxes import convert
 from kerazoo.data.detection import Record
+from kerazoo.data.parts import SPELLINGS, part_in
+from kerazoo.data.walk import check_name
+
+# What every row of a list must have.
+REQUIRED = (
+    ("images", "id", (int, str)),
+    ("images", "file_name", str),
+    ("categories", "id", (int, str)),
+    ("categories", "name", (str, int)),
+)
 
 
 def read_coco(file, *, images=None, classes=None):
@@ -14,15 +24,17 @@ def read_coco(file, *, images=None, classes=None):
 
     Args:
         file: JSON with "images", "annotations" and "categories".
-        images: the folder of the images; by default one near the file, where its first image lies.
+        images: the folder of the images; by default one near the file, that in which most of its images lie. An image
+            that is not there becomes a record too, and is left out where images are read.
         classes: {category id: number} that must hold every category; None numbers them by their ids.
 
     Returns:
         `(records, categories)`: a `Record` for each image, and {category id: name} in the order of the numbers.
 
     Raises:
-        FileNotFoundError: no such file, or its images are nowhere near it.
-        ValueError: not such a file; a box of an unknown image or category, by its annotation's id.
+        FileNotFoundError: no such file, or none of its images is near it.
+        ValueError: not such a file; an image without a file's name, a category without a name or with one that is not
+            UTF-8; a box of an unknown image or category, by its annotation's id; two folders with as many images.
 
     Example:
 
@@ -35,7 +47,10 @@ def read_coco(file, *, images=None, classes=None):
         raise ValueError(f"{file} must be JSON: {error}.") from error
     if not is_coco(content):
         raise ValueError(f'{file} must have "images", "annotations" and "categories". It is another kind of JSON.')
+    _check_rows(content, file)
     categories = {row["id"]: str(row["name"]) for row in sorted(content["categories"], key=lambda row: row["id"])}
+    for name in categories.values():
+        check_name(name)
     numbers = {key: number for number, key in enumerate(categories)} if classes is None else classes
     folder = _folder(file, content["images"]) if images is None else Path(images)
     records = {
@@ -137,19 +152,52 @@ def as_coco_results(predictions, ids, *, category_ids):
 
 
 def _folder(file, images):
-    """The folder in which the first image lies: the file's, or one near it."""
-    near = [file.parent, file.parent.parent]
-    part = file.stem.rpartition("_")[2]  # instances_train2017.json goes with train2017.
-    candidates = [root / name for root in near for name in (".", "images", part, f"images/{part}")]
-    for folder in candidates:
-        if images and (folder / images[0]["file_name"]).is_file():
-            return folder
+    """The folder in which most of the images lie: the file's, or one near it.
+
+    Raises:
+        FileNotFoundError: none of the images is in any of them.
+        ValueError: two folders have as many.
+    """
     if not images:
         return file.parent
-    raise FileNotFoundError(
-        f"The images of {file} must lie beside it, in images/ or in {part}/. "
-        f"{images[0]['file_name']!r} is in none of these."
-    )
+    part = file.stem.rpartition("_")[2]  # instances_train2017.json goes with train2017.
+    spellings = [part, *(spelling for spelling in SPELLINGS.get(part_in(file.stem), ()) if spelling != part)]
+    inside = [".", "images", *spellings, *(f"images/{spelling}" for spelling in spellings)]
+    best, most = [], 0
+    for root in (file.parent, file.parent.parent):
+        folders = {folder.resolve(): folder for folder in (root / name for name in inside) if folder.is_dir()}
+        counts = {folder: sum((folder / row["file_name"]).is_file() for row in images) for folder in folders.values()}
+        if max(counts.values()) > most:  # What is nearer wins where both have as many.
+            most = max(counts.values())
+            best = [folder for folder, count in counts.items() if count == most]
+    if not best:
+        raise FileNotFoundError(
+            f"The images of {file} must lie beside it, in images/ or in {part}/. "
+            f"None of its {len(images):,} is in any of these, {images[0]['file_name']!r} for one."
+        )
+    if len(best) > 1:
+        received = " and ".join(repr(str(folder)) for folder in best)
+        raise ValueError(
+            f"The images of {file} must lie in one folder. Received: {most:,} of them in each of {received}."
+        )
+    return best[0]
+
+
+def _check_rows(content, file):
+    """Refuses lists without what every row must have, and two rows of one id."""
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(content[key], list) or not all(isinstance(row, dict) for row in content[key]):
+            raise ValueError(f'"{key}" in {file} must be a list of objects. Received: {str(content[key])[:80]}.')
+    for key, field, kinds in REQUIRED:
+        owners = {}
+        for row in content[key]:
+            if not isinstance(row.get(field), kinds):
+                raise ValueError(f'Each of "{key}" in {file} must have "{field}". Received: {str(row)[:80]}.')
+            other = owners.setdefault(row[field], row)
+            if field == "id" and other is not row:
+                raise ValueError(
+                    f'No two of "{key}" in {file} may have one id. Received: {str(other)[:80]} and {str(row)[:80]}.'
+                )
 
 
 def _four(box, place):

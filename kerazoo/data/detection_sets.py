@@ -5,17 +5,18 @@ import json
 from pathlib import Path, PurePosixPath
 
 from kerazoo.data.archives import read_zip
-from kerazoo.data.detection import DetectionData, Flaws, checked, draw_missing
+from kerazoo.data.detection import DetectionData, Flaws, checked, draw_missing, flawed
 from kerazoo.data.detection_coco import is_coco, read_coco
 from kerazoo.data.detection_voc import read_voc, read_voc_folder, split_voc
 from kerazoo.data.detection_yolo import NAMES, read_yolo_folder
 from kerazoo.data.download import download
 from kerazoo.data.locate import data_folder
+from kerazoo.data.parts import PART_OF, SPELLINGS, check_not_empty, part_in
+from kerazoo.data.voc_lists import listed
+from kerazoo.data.walk import check_name, hidden_row, reasons, walk
 from kerazoo.registry import unknown_choice
 
 FORMATS = ("coco", "voc", "yolo")
-# What a part is called in files and folders -> its name here.
-PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 BCCD_COMMIT = "d272fb14cdff6e473fafeeeba32aba5f560e9e43"
 BCCD = f"https://codeload.github.com/Shenggan/BCCD_Dataset/zip/{BCCD_COMMIT}"
 # sha256 of the names and checksums of all annotations, images and lists: GitHub packs its archives anew.
@@ -40,7 +41,8 @@ def from_path(path, *, format=None, seed=0):
 
     Raises:
         FileNotFoundError: nothing there.
-        ValueError: none of the formats, or what its reader refuses: unknown classes, boxes that are none.
+        ValueError: none of the formats, or what its reader refuses: unknown classes, boxes that are none, two files for
+            one thing; a part of the data's own without a readable image.
 
     Example:
 
@@ -58,10 +60,18 @@ def from_path(path, *, format=None, seed=0):
         records, classes, category_ids = _coco(path)
     else:
         records, classes = (read_voc_folder if format == "voc" else read_yolo_folder)(path)
+    for name in classes:
+        check_name(name)
+    left_out = [(record.name, record.flaw) for part in records.values() for record in part if record.flaw]
     if not any(record.boxes for part in records.values() for record in part):
-        raise ValueError(f"The data must have a box at least. There is none in {str(path)!r}, read as {format}.")
+        raise ValueError(
+            f"The data must have a box at least. There is none in {str(path)!r}, read as {format}.{reasons(left_out)}"
+        )
+    if "train" not in records:
+        raise ValueError(f"The data must have a part for training. Received: {sorted(records)} in {str(path)!r}.")
     flaws = Flaws()
-    parts = {PARTS[part]: checked(found, flaws) for part, found in records.items()}
+    parts = {PART_OF[part]: checked(found, flaws) for part, found in records.items()}
+    check_not_empty(parts, flaws.unreadable)
     said = [f"the data's own {', '.join(parts)}"] if len(parts) > 1 else []
     parts, drawn = draw_missing(parts, seed=seed)
     return DetectionData(
@@ -85,11 +95,11 @@ def detect(path):
     path = Path(path)
     if path.is_file():
         found = {".json": "coco", ".yaml": "yolo", ".yml": "yolo"}.get(path.suffix.lower())
-    elif _coco_files(path):
+    elif _coco_files(path)[0]:
         found = "coco"
-    elif any(path.rglob("*.xml")):
+    elif walk(path, (".xml",)).files:
         found = "voc"
-    elif any((path / name).is_file() for name in NAMES) or any(path.glob("*.y*ml")):
+    elif any((path / name).is_file() for name in NAMES) or walk(path, (".yaml", ".yml"), deep=False).files:
         found = "yolo"
     else:
         found = None
@@ -139,16 +149,16 @@ def bccd():
             f"{found}. Without that file it is downloaded."
         )
     images = {
-        PurePosixPath(name).stem: (PurePosixPath(name).name, content)
+        f"Annotations/{PurePosixPath(name).stem}": (PurePosixPath(name).name, content)
         for name, content in contents.items()
         if name.startswith("JPEGImages/")
     }
     annotations = {name: content for name, content in contents.items() if name.startswith("Annotations/")}
     records, classes = read_voc(annotations, images.get, classes=("RBC", "WBC", "Platelets"))
-    by_stem = {PurePosixPath(name).stem: record for name, record in zip(annotations, records)}
-    lists = {part: contents[f"ImageSets/Main/{part}.txt"].decode() for part in ("train", "val", "test")}
+    by_name = {PurePosixPath(name).stem: record for name, record in zip(annotations, records)}
+    lists = {part: listed(contents[f"ImageSets/Main/{part}.txt"].decode()) for part in ("train", "val", "test")}
     flaws = Flaws()
-    parts = {PARTS[part]: checked(found, flaws) for part, found in split_voc(by_stem, lists).items()}
+    parts = {PART_OF[part]: checked(found, flaws) for part, found in split_voc(by_name, lists).items()}
     return DetectionData(
         "bccd",
         classes,
@@ -172,49 +182,46 @@ def contents_digest(contents):
 
 def _coco(path):
     """`({part: records}, classes, category ids)` of a file, or of all the files of a folder."""
-    files = [path] if path.is_file() else _coco_files(path)
+    files, left_out = ([path], []) if path.is_file() else _coco_files(path)
     if not files:
         raise ValueError(f"There must be COCO annotations, a JSON file. There are none in {str(path)!r}.")
-    if len(files) == 1:
-        records, categories = read_coco(files[0])
-        return {_part(files[0]) or "train": records}, tuple(categories.values()), tuple(categories)
-    by_part = {}
-    for file in files:
-        part = _part(file)
+    by_part = {"train": files[0]} if len(files) == 1 else {}  # Whatever it is called: there is no other.
+    for file in files if len(files) > 1 else ():
+        part = part_in(file.stem) or (part_in(file.parent.name) if file.parent != path else None)
         if part is None or part in by_part:
             raise ValueError(
-                f"Each of several COCO files must say by its name or folder which of {sorted(set(PARTS))} it is, and "
+                f"Each of several COCO files must say by its name or folder which of {sorted(PART_OF)} it is, and "
                 f"no two the same. Received: {[str(f.relative_to(path)) for f in files]}."
             )
         by_part[part] = file
     if "train" not in by_part:
-        raise ValueError(f"One of several COCO files must be for training. Received: {sorted(by_part)}.")
+        raise ValueError(f"A COCO file must be for training. Received: {[str(file) for file in files]}.")
     train, categories = read_coco(by_part["train"])
     numbers = {key: number for number, key in enumerate(categories)}
-    records = {"train": train}
-    for part in set(by_part) - {"train"}:
-        records[part] = read_coco(by_part[part], classes=numbers)[0]
-    return records, tuple(categories.values()), tuple(categories)
+    others = [part for part in SPELLINGS if part in by_part and part != "train"]
+    records = {part: read_coco(by_part[part], classes=numbers)[0] for part in others}
+    return {"train": train + flawed(left_out)} | records, tuple(categories.values()), tuple(categories)
 
 
 def _coco_files(folder):
-    """The JSON files of a folder, and of its folders, that are COCO annotations with boxes."""
-    files = []
-    for path in sorted([*folder.glob("*.json"), *folder.glob("*/*.json")]):
+    """`(files, [(name, reason)])`: the JSON files of a folder, and of its folders, that are COCO annotations of boxes.
+
+    A file without annotations is one too: all its images are negative.
+    """
+    top = walk(folder, (".json",), deep=False)
+    found = top.files | {
+        f"{name}/{file}": path
+        for name, inner in top.folders.items()
+        for file, path in walk(inner, (".json",), deep=False).files.items()
+    }
+    files, left_out = [], hidden_row(top.hidden)
+    for name, path in found.items():
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, OSError):
             continue  # Another kind of file; there may be any beside the annotations.
-        if is_coco(content) and any("bbox" in row for row in content["annotations"]):
+        if is_coco(content) and (not content["annotations"] or any("bbox" in row for row in content["annotations"])):
             files.append(path)
-    return files
-
-
-def _part(file):
-    """What a file's name or folder says of its part, else None."""
-    for text in (file.stem.lower(), file.parent.name.lower()):
-        words = "".join(c if c.isalpha() else " " for c in text).split()
-        for word in words:
-            if word in PARTS:
-                return word
-    return None
+        elif isinstance(content, dict) and {"images", "categories"} <= set(content):
+            left_out.append((name, "COCO's images without boxes"))
+    return files, left_out

@@ -6,33 +6,41 @@ import numpy as np
 
 from kerazoo.data.boxes import convert
 from kerazoo.data.decode import SUFFIXES
-from kerazoo.data.detection import Record
+from kerazoo.data.detection import Record, file_names, flawed
+from kerazoo.data.parts import SPELLINGS
+from kerazoo.data.walk import SHOWN, hidden_row, reasons, walk
+from kerazoo.data.yolo_layout import NAMES, label_file, part_places, read_place
 from kerazoo.extras import need
 
-PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-NAMES = ("classes.txt", "obj.names", "classes.names")
+YOLO_PART = {"validation": "val"}
 
 
 def read_yolo(images, classes, *, root=None):
     """The boxes of images whose text files lie beside them, or in `labels` where they lie in `images`.
 
     Args:
-        images: paths of the images. One without a text file, or with an empty one, has no objects.
+        images: paths of the images. One without a text file, which its record says, or with an empty one, has no
+            objects.
         classes: names.
-        root: the folder that names are relative to.
+        root: the folder that names are relative to; an image outside it goes by its own name.
 
     Returns:
         `Record`s.
 
     Raises:
-        ValueError: a line that is no box, or of an unknown class, by file and line.
+        ValueError: a line that is no box, or of an unknown class, by file and line; two text files for an image, or two
+            images for a text file.
     """
-    records = []
+    records, owners = [], {}
     for image in map(Path, images):
-        name = image.relative_to(root).as_posix() if root else image.name
-        record = Record(name, str(image), format="rel_cxcywh")
-        labels = _labels(image)
+        name = image.relative_to(root).as_posix() if root and image.is_relative_to(root) else image.name
+        labels = label_file(image)
+        record = Record(name, str(image), format="rel_cxcywh", unlabelled=labels is None)
         if labels:
+            if owners.setdefault(labels, image) != image:
+                raise ValueError(
+                    f"{labels} must be of one image. Received: {str(owners[labels])!r} and {str(image)!r}."
+                )
             for number, line in enumerate(labels.read_text(encoding="utf-8").splitlines(), 1):
                 if line.strip():
                     label, box = _line(line, classes, f"{labels.name}, line {number}")
@@ -47,43 +55,33 @@ def read_yolo_folder(path):
     """Reads a YOLO data set: its data.yaml, or a folder with names in classes.txt.
 
     Returns:
-        `({part: records}, classes)`; parts out of "train", "val", "test".
+        `({part: records}, classes)`; parts out of "train", "val", "test". A label file without an image, and what else
+        is left out, has a record with its flaw.
 
     Raises:
         FileNotFoundError: nothing that names the classes, or no images.
-        ValueError: as `read_yolo`.
+        ValueError: as `read_yolo`; two files or folders where there must be one.
         ImportError: data.yaml without PyYAML.
     """
     path = Path(path)
-    yaml_file = path if path.is_file() else next(iter(sorted([*path.glob("*.yaml"), *path.glob("*.yml")])), None)
     root = path.parent if path.is_file() else path
-    if yaml_file:
-        classes, places = _yaml(yaml_file)
-    else:
-        listed = next((root / name for name in NAMES if (root / name).is_file()), None)
-        if listed is None:
-            raise FileNotFoundError(f"The classes' names must stand in data.yaml or {NAMES[0]}. Neither is in {root}.")
-        classes = tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
-        places = {}
+    yaml_file = path if path.is_file() else _yaml_file(root)
+    classes, places = _yaml(yaml_file) if yaml_file else (_listed_classes(root), {})
+    found = {part: places.get(part) or part_places(root, part) for part in SPELLINGS}
+    places = {YOLO_PART.get(part, part): paths for part, paths in found.items() if paths}
+    places = places or {"train": [root / "images" if (root / "images").is_dir() else root]}
     parts = {}
-    for part, spellings in PARTS.items():
-        wanted = (
-            places.get(part)
-            or [
-                folder
-                for name in spellings
-                for folder in (root / name / "images", root / "images" / name, root / name)
-                if folder.is_dir()
-            ][:1]
-        )
-        images = sorted(image for place in wanted for image in _images(place))
-        if images:
-            parts[part] = read_yolo(images, classes, root=root if images[0].is_relative_to(root) else None)
-    if not parts:
-        images = sorted(_images(root / "images" if (root / "images").is_dir() else root))
+    for part, wanted in places.items():
+        found = [read_place(place, root) for place in wanted]
+        images = [image for files, _ in found for image in files]
+        left_out = [row for _, rows in found for row in rows]
         if not images:
-            raise FileNotFoundError(f"There must be images ({', '.join(SUFFIXES)}) in {root}. There are none.")
-        parts["train"] = read_yolo(images, classes, root=root)
+            raise FileNotFoundError(
+                f"There must be images ({', '.join(SUFFIXES)}) for {part} in {' or '.join(map(str, wanted))}. "
+                f"There are none.{reasons(left_out)}"
+            )
+        parts[part] = read_yolo(images, classes, root=root) + flawed(left_out)
+    next(iter(parts.values())).extend(flawed(_unused(parts, root)))
     return parts, classes
 
 
@@ -97,25 +95,13 @@ def write_yolo(annotations, folder, *, scores=None):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for position, name in enumerate(annotations.names):
+    for position, file_name in enumerate(file_names(annotations.names, ".txt")):
         boxes = convert(annotations.boxes[position], "xyxy", "rel_cxcywh", size=annotations.sizes[position])
         rows = [[str(int(c)), *(f"{x:.6f}" for x in box)] for c, box in zip(annotations.classes[position], boxes)]
         if scores is not None:
             rows = [[*row, f"{score:.6f}"] for row, score in zip(rows, scores[position])]
-        with open(folder / f"{Path(name).stem}.txt", "x", encoding="utf-8") as file:
+        with open(folder / file_name, "x", encoding="utf-8") as file:
             file.writelines(" ".join(row) + "\n" for row in rows)
-
-
-def _labels(image):
-    """The text file of an image, or None."""
-    beside = image.with_suffix(".txt")
-    parts = list(image.parts)
-    if "images" in parts[:-1]:
-        last = len(parts) - 2 - parts[:-1][::-1].index("images")
-        other = Path(*parts[:last], "labels", *parts[last + 1 :]).with_suffix(".txt")
-        if other.is_file():
-            return other
-    return beside if beside.is_file() else None
 
 
 def _line(line, classes, place):
@@ -136,17 +122,51 @@ def _line(line, classes, place):
     return label, numbers[:4]
 
 
-def _images(place):
-    """Paths of the images of a folder, or in a text file of paths."""
-    place = Path(place)
-    if place.is_file():
-        lines = place.read_text(encoding="utf-8").splitlines()
-        return [place.parent / line.strip() for line in lines if line.strip()]
-    return [path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+def _unused(parts, root):
+    """[(name, reason)]: a row for the images below the folder that are in no part, and one for hidden files."""
+    found, used = walk(root, SUFFIXES), {record.source for records in parts.values() for record in records}
+    others = [name for name, image in found.files.items() if str(image) not in used]
+    more = ", ..." * (len(others) > SHOWN)
+    row = ("images", f"{len(others):,} are in no part: {', '.join(others[:SHOWN])}{more}")
+    return [row] * bool(others) + hidden_row(found.hidden)
+
+
+def _listed_classes(root):
+    """The names of a file of `NAMES`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: there are two that differ.
+    """
+    listed = {
+        root / name: tuple(
+            line.strip() for line in (root / name).read_text(encoding="utf-8").splitlines() if line.strip()
+        )
+        for name in NAMES
+        if (root / name).is_file()
+    }
+    if not listed:
+        raise FileNotFoundError(f"The classes' names must stand in data.yaml or {NAMES[0]}. Neither is in {root}.")
+    if len(set(listed.values())) > 1:
+        raise ValueError(f"One file must have the classes' names. Received: {' and '.join(map(str, listed))}.")
+    return next(iter(listed.values()))
+
+
+def _yaml_file(root):
+    """data.yaml, or else the only YAML file, or None.
+
+    Raises:
+        ValueError: several, and none is called data.
+    """
+    files = walk(root, (".yaml", ".yml"), deep=False).files
+    files = {name: file for name, file in files.items() if name.lower() in ("data.yaml", "data.yml")} or files
+    if len(files) > 1:
+        raise ValueError(f"{root} must have one data.yaml. Received: {sorted(files)}.")
+    return next(iter(files.values()), None)
 
 
 def _yaml(file):
-    """`(classes, {part: [folders or files]})` of a data.yaml."""
+    """`(classes, {"train", "validation", "test": [folders or files]})` of a data.yaml."""
     need("yaml")
     import yaml
 
@@ -161,13 +181,16 @@ def _yaml(file):
     root = file.parent / (content.get("path") or ".")
     root = root if root.is_dir() else file.parent  # `path` is often of the machine that wrote the file.
     places = {}
-    for part in PARTS:
-        entry = content.get(part)
+    for part in SPELLINGS:
+        entry = content.get(YOLO_PART.get(part, part))
         if entry:
-            entries = entry if isinstance(entry, list) else [entry]
-            # Some exports say "../train/images" from a folder that is no more.
-            found = [p for e in entries for p in (root / e, root / str(e).removeprefix("../")) if p.exists()]
-            if not found:
-                raise FileNotFoundError(f"`{part}` of {file} must be a folder or a list. Received: {entry!r}.")
-            places[part] = found[: len(entries)]
+            places[part] = [_place(root, name, file) for name in (entry if isinstance(entry, list) else [entry])]
     return classes, places
+
+
+def _place(root, entry, file):
+    # Some exports say "../train/images" from a folder that is no more.
+    for path in (root / str(entry), root / str(entry).removeprefix("../")):
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"{file} must name folders or lists that are there. Received: {entry!r}.")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kerazoo.data.documents import Documents
 from kerazoo.data.text_tables import check_length, content, pairs
+from kerazoo.data.walk import Walk, left_out_notes, reasons, walk
 
 ENDINGS = (".txt", ".md", ".rst")
 
@@ -22,7 +23,8 @@ def from_files(path, *, title="title", text="text"):
         ValueError: no documents, texts that are empty or too long, bytes that are no UTF-8; with file and line.
     """
     path = Path(path)
-    rows = _files(path) if path.is_dir() else pairs(path, title, text)
+    found = walk(path, ENDINGS) if path.is_dir() else Walk()
+    rows = _files(found.files) if path.is_dir() else pairs(path, title, text)
     labels, titles, texts, empty = [], [], [], 0
     for where, head, body in rows:
         check_length(where, body)
@@ -33,14 +35,15 @@ def from_files(path, *, title="title", text="text"):
         titles.append(head.strip() or body.strip()[:80])
         texts.append(body.strip())
     if not texts:
-        raise ValueError(f"{path} must have documents. Received: none with a text in it.")
+        raise ValueError(f"{path} must have documents. Received: none with a text in it.{reasons(found.left_out)}")
     notes = (f"{empty:,} without a text were left out.",) if empty else ()
+    notes += left_out_notes(found)
     sides = (tuple(side) for side in (labels, titles, texts))
     return Documents(path.stem, *sides, source=f"your own: {path.name}", terms="yours", notes=notes)
 
 
-def _files(folder):
-    for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file()):
+def _files(files):
+    for name, file in files.items():
         body = content(file)
         lines = [line.strip("# \t") for line in body.splitlines() if line.strip("# \t")]
-        yield str(file.relative_to(folder)), lines[0] if lines else "", body
+        yield name, lines[0] if lines else "", body

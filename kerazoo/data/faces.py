@@ -9,6 +9,8 @@ import numpy as np
 from kerazoo.data.archives import read_zip
 from kerazoo.data.decode import SUFFIXES, decode_all
 from kerazoo.data.locate import data_folder
+from kerazoo.data.parts import class_parts
+from kerazoo.data.walk import check_name, hidden_row, reasons, walk
 from kerazoo.registry import unknown_choice
 
 FACE_SUFFIXES = (*SUFFIXES, ".pgm")
@@ -94,10 +96,10 @@ class Pairs:
 
 
 def faces_in(folder, *, size):
-    """Reads a folder with a folder of images for each person; what cannot be read is left out and named.
+    """Reads a folder with a folder of images for each person; whatever is left out is named.
 
     Args:
-        folder: the path: `person/image.jpg`, also `s1/1.pgm`.
+        folder: the path: `person/image.jpg`, also `s1/1.pgm`; a person's folder may have folders.
         size: (H, W) that images are resized to.
 
     Returns:
@@ -105,7 +107,7 @@ def faces_in(folder, *, size):
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: fewer than two people with at least two readable images.
+        ValueError: fewer than two people with at least two readable images; a name that is not UTF-8.
 
     Example:
 
@@ -115,13 +117,24 @@ def faces_in(folder, *, size):
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"The faces must be a folder with a folder for each person. Received: {str(folder)!r}.")
-    files = {
-        path.relative_to(folder).as_posix(): path
-        for path in folder.glob("*/*")
-        if path.suffix.lower() in FACE_SUFFIXES and path.is_file() and not path.parent.name.startswith(".")
-    }
+    top, files = walk(folder, FACE_SUFFIXES, deep=False), {}
+    parts = class_parts(list(top.folders.values()), FACE_SUFFIXES)
+    if parts:
+        raise ValueError(
+            "Faces are divided by people, not by folders: give one folder with all people's folders. Received: "
+            f"{str(folder)!r} with {', '.join(path.name for path in parts.values())}."
+        )
+    left_out = [(name, "in no person's folder") for name in top.files] + top.left_out
+    hidden = top.hidden
+    for person, path in top.folders.items():
+        check_name(person, "A person's name")
+        found = walk(path, FACE_SUFFIXES).below(person)
+        files |= {f"{person}/{name}": file for name, file in found.files.items()}
+        left_out += found.left_out if found.files else [*found.left_out, (person, "a folder without images")]
+        hidden += found.hidden
     facts = {"source": f"the folder {folder.resolve().name!r}", "terms": "the user's own"}
-    return _faces(folder.resolve().name, files, size=size, where=str(folder), **facts)
+    left_out += hidden_row(hidden)
+    return _faces(folder.resolve().name, files, size=size, where=str(folder), left_out=left_out, **facts)
 
 
 def load_faces(name, *, size):
@@ -157,21 +170,21 @@ def orl_faces(*, size):
 LOADERS = {"orl_faces": orl_faces}
 
 
-def _faces(name, files, *, size, where, **facts):
-    """`Faces` from {"person/image": path or bytes}."""
+def _faces(name, files, *, size, where, left_out=(), **facts):
+    """`Faces` from {"person/image": path or bytes}, and [(name, reason)] of what is no image of a person."""
     names = sorted(files, key=_natural)
     pixels, readable, unreadable = decode_all([files[file] for file in names], names, size=size)
+    unreadable += left_out
     names = [names[i] for i in readable]
     owners = [file.split("/")[0] for file in names]
     people = tuple(dict.fromkeys(owners))
     labels = np.array([people.index(owner) for owner in owners], "int32")
     several = int((np.bincount(labels, minlength=1) > 1).sum())
     if several < 2:
-        said = "; ".join(f"{file}: {reason}" for file, reason in unreadable[:5])
         raise ValueError(
             f"{where} must have at least two people with two readable images each ('person/image.jpg'; "
             f"{', '.join(FACE_SUFFIXES)}). Received: {len(people)} people, {several} of them with two images or more."
-            + (f" Unreadable: {said}." if said else "")
+            f"{reasons(unreadable)}"
         )
     return Faces(name, people, labels, pixels, tuple(names), unreadable=unreadable, **facts)
 
@@ -237,13 +250,13 @@ def _header(path, lines):
 
 
 def _places(faces):
-    """{(person, number): position}."""
+    """{(person, number): [positions]}."""
     places = {}
     for position, file in enumerate(faces.files):
         person, image = file.split("/")[0], PurePosixPath(file).stem
         number = image.removeprefix(f"{person}_")
         if number.isdigit():
-            places[person, int(number)] = position
+            places.setdefault((person, int(number)), []).append(position)
     return places
 
 
@@ -256,4 +269,8 @@ def _place(where, person, number, places, faces):
         raise ValueError(
             f"{where}: {person!r} must have an image {person}_000n or n of that number. Received: {number!r}.{said}"
         )
-    return places[person, int(number)]
+    found = places[person, int(number)]
+    if len(found) > 1:
+        both = " and ".join(faces.files[position] for position in found)
+        raise ValueError(f"{where}: {person!r} must have one image of the number {number}. Received: {both}.")
+    return found[0]

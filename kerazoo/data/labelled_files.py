@@ -6,6 +6,7 @@ import numpy as np
 
 from kerazoo.data.labelled_series import LabelledSeries, SeriesData
 from kerazoo.data.splits import stratified_split
+from kerazoo.data.walk import walk
 
 LENGTHS = ("error", "pad")
 MISSING = ("error", "linear")
@@ -128,7 +129,8 @@ def from_files(path, *, seed=0, lengths="error", missing="error"):
         raise FileNotFoundError(f"Labelled series must be an existing folder or file. Received: {str(path)!r}.")
     found = {}
     for part in ("TRAIN", "TEST"):
-        files = [file for file in sorted(path.iterdir()) if file.stem.upper().endswith(f"_{part}") and _reader(file)]
+        inside = walk(path, (".ts", *TABLES), deep=False).files.values()
+        files = [file for file in inside if file.stem.upper().endswith(f"_{part}")]
         files = [file for file in files if file.suffix.lower() == ".ts"] or files
         if len(files) != 1:
             names = [file.name for file in files]

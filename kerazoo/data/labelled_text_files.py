@@ -6,7 +6,8 @@ import numpy as np
 
 from kerazoo.data.labelled_texts import LabelledTexts, TextData
 from kerazoo.data.splits import draw_missing
-from kerazoo.data.text_tables import check_length, pairs, parts_of
+from kerazoo.data.text_tables import check_length, notes_on_others, pairs, parts_of
+from kerazoo.data.walk import check_name
 
 
 def read_rows(path, *, text="text", label="label"):
@@ -59,7 +60,7 @@ def from_files(path, *, text="text", label="label", seed=0):
     """
     path = Path(path)
     files = {"train": path} if path.is_file() else parts_of(path)
-    parts, notes, classes = {}, [], None
+    parts, notes, classes = {}, [*notes_on_others(path, files.values())], None
     for part, file in files.items():
         rows = read_rows(file, text=text, label=label)
         kept = [row for row in rows if row[1].strip()]
@@ -67,6 +68,8 @@ def from_files(path, *, text="text", label="label", seed=0):
             notes.append(f"{file.name}: {len(rows) - len(kept):,} empty texts are left out.")
         if classes is None:
             classes = tuple(sorted({name for *_, name in kept}))
+            for name in classes:
+                check_name(name, f"A class's name in {file}")
             if len(classes) < 2:
                 raise ValueError(f"{file} must have texts of two classes. Received: {list(classes)}.")
         for where, _, name in kept:

@@ -1,15 +1,18 @@
 """A user's own images with masks: images/ and masks/, SegNet's folders, or lists of pairs."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from kerazoo.data.decode import SUFFIXES
-from kerazoo.data.folders import PARTS
 from kerazoo.data.mask_values import to_classes
 from kerazoo.data.masks import MASK_SUFFIXES, MaskData, read_pairs
+from kerazoo.data.parts import PART_OF, parts_among
 from kerazoo.data.splits import TEST_SHARE, VALIDATION_SHARE
+from kerazoo.data.voc_lists import read_lists
+from kerazoo.data.walk import hidden_row, reasons, walk, without_suffix
 
+VOC_IMAGES, VOC_MASKS = "JPEGImages", "SegmentationClass"
 IMAGES, MASKS = ("images", "image", "imgs"), ("masks", "mask", "labels", "label", "annotations")
 CLASSES = ("classes.txt", "labels.txt")
 
@@ -21,12 +24,14 @@ def from_mask_folder(folder, *, size=None, seed=0, border=None, threshold=None, 
 
     - `images/<name>.jpg` and `masks/<name>.png`, alone or inside `train`, `validation` and `test`,
     - `train/<name>.png` and `trainannot/<name>.png` beside one another, and so for val and test (SegNet's),
-    - `train.txt`, `val.txt`, `test.txt` with an image and its mask in each line (SegNet's lists).
+    - `train.txt`, `val.txt`, `test.txt` with an image and its mask in each line (SegNet's lists),
+    - Pascal VOC's `JPEGImages` and `SegmentationClass`, by the lists in `ImageSets/Segmentation`.
 
+    An image and its mask lie below their folders by the same path: `images/a/0.jpg` goes with `masks/a/0.png`.
     `classes.txt` names the classes, one in a line, in the order of the values; without it the values must go up from 0
     without a gap, or be said by `threshold` or `values`. Where all masks have 0 and 255 alone, 255 is the class 1; else
-    255 is void. Pairs that cannot be read, or whose sizes differ, are left out and named. A missing split is drawn from
-    the training images.
+    255 is void. What has no partner, cannot be read, or differs in size is left out and named. A missing split is drawn
+    from the training images.
 
     Args:
         folder: the path.
@@ -41,8 +46,8 @@ def from_mask_folder(folder, *, size=None, seed=0, border=None, threshold=None, 
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: no known layout, no readable pair, masks whose values do not say which classes there are, a value
-            that is no class, or too few images for the splits.
+        ValueError: no known layout, two files or folders for one thing, a part without a readable pair, masks whose
+            values do not say which classes there are, a value that is no class, or too few images for the splits.
 
     Example:
 
@@ -54,6 +59,11 @@ def from_mask_folder(folder, *, size=None, seed=0, border=None, threshold=None, 
         raise FileNotFoundError(f"The data must be a folder of images and masks. Received: {str(folder)!r}.")
     parts, unreadable = {}, []
     for part, (pairs, alone) in _layout(folder).items():
+        if not pairs:
+            raise ValueError(
+                f"The {part} part of {folder} must have an image with a mask of the same name, but for the suffix. "
+                f"Received: none.{reasons(alone)}"
+            )
         parts[part], failed = read_pairs(pairs, size=size)
         unreadable += alone + failed
     if len({part.joined.shape[1:3] for part in parts.values()}) > 1:
@@ -77,74 +87,133 @@ def from_mask_folder(folder, *, size=None, seed=0, border=None, threshold=None, 
     )
 
 
-def match(images, masks):
-    """Pairs images with the masks of the same stem.
+def match(images, masks, folders=("images", "masks")):
+    """Pairs images with the masks of the same name but for the suffix.
 
     Args:
-        images, masks: {path as text: bytes or path of the file}.
+        images, masks: {path below the folder of images or of masks: bytes or path of the file}.
+        folders: what messages and reports call those folders.
 
     Returns:
-        `([(name, image, mask)], [(name, reason)])`, sorted by name; images without a mask are in the second.
+        `([(name, image, mask)], [(name, reason)])`, sorted by name; what has no partner is in the second.
+
+    Raises:
+        ValueError: two images, or two masks, of one name.
+
+    Example:
+
+    >>> match({"a/0.jpg": b"", "b/0.jpg": b""}, {"a/0.png": b""})
+    ([('images/a/0.jpg', b'', b'')], [('images/b/0.jpg', 'has no mask b/0.png')])
     """
-    by_stem = {Path(path).stem: content for path, content in masks.items()}
+    by_name, partners = without_suffix(masks), without_suffix(images)
     pairs, alone = [], []
     for path in sorted(images, key=_natural):
-        stem = Path(path).stem
-        if stem in by_stem:
-            pairs.append((path, images[path], by_stem[stem]))
+        key = PurePosixPath(path).with_suffix("").as_posix()
+        if key in by_name:
+            pairs.append((f"{folders[0]}/{path}", images[path], by_name[key]))
         else:
-            alone.append((path, f"has no mask {stem}.png"))
-    return pairs, alone
+            alone.append((f"{folders[0]}/{path}", f"has no mask {key}.png"))
+    return pairs, alone + [
+        (f"{folders[1]}/{path}", "has no image of its name")
+        for path in masks
+        if PurePosixPath(path).with_suffix("").as_posix() not in partners
+    ]
 
 
 def _natural(path):
     """Numbers in the order of their size: slice 2 comes before slice 10."""
-    stem = Path(path).stem
+    stem = PurePosixPath(path).stem
     return (0, int(stem), path) if stem.isascii() and stem.isdigit() else (1, 0, path)
 
 
 def _layout(folder):
-    """{part: (pairs, images without a mask)} of whatever layout the folder has."""
-    known = {spelling: part for part, spellings in PARTS.items() for spelling in spellings}
-    lists = {known[file.stem]: file for file in folder.glob("*.txt") if file.stem in known}
-    if "train" in lists:
-        return {part: (_listed(file, folder), []) for part, file in sorted(lists.items())}
-    inside = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
-    found = {}
-    for spelling, part in known.items():
-        if spelling in inside:
-            beside = inside.get(f"{spelling}annot")
-            pair = (inside[spelling], beside) if beside else _two(inside[spelling])
-            if pair:
-                found[part] = pair
+    """{part: (pairs, left out)} of whatever layout the folder has."""
+    inside = walk(folder, (".txt",), deep=False)
+    if (folder / VOC_IMAGES).is_dir() and (folder / VOC_MASKS).is_dir():
+        return _voc(folder)
+    lists = parts_among(inside.files.values())
+    if lists and "train" not in lists:
+        raise ValueError(f"{folder} must have a list train.txt too. Received: {[*map(str, lists.values())]}.")
+    if lists:
+        return {part: (_listed(file, folder), []) for part, file in lists.items()}
+    found, left_out = _folder_parts(folder, inside.folders)
     if "train" not in found:
-        pair = _two(folder)
-        found = {"train": pair} if pair else {}
-    if not found:
         raise ValueError(
             "The data must have folders images and masks, alone or inside train, validation and test, or train and "
-            f"trainannot, or train.txt with an image and its mask in each line. Received: {str(folder)!r} with "
-            f"{sorted(inside)}."
+            "trainannot, or train.txt with an image and its mask in each line, or Pascal VOC's JPEGImages and "
+            f"SegmentationClass. Received: {str(folder)!r} with {sorted(inside.folders)}."
         )
-    return {
-        part: match(_files(a, folder, SUFFIXES), _files(b, folder, MASK_SUFFIXES)) for part, (a, b) in found.items()
-    }
+    result = {part: _matched(images, masks, folder) for part, (images, masks) in found.items()}
+    pairs, alone = result["train"]
+    return result | {"train": (pairs, alone + left_out + hidden_row(inside.hidden))}
+
+
+def _folder_parts(folder, inside):
+    """`({part: (folder of images, folder of masks)}, left out)`, by folders inside or around those of each part."""
+    by_name = {path.name.lower(): path for path in inside.values()}
+    outer, pair = parts_among(inside.values()), _two(folder)
+    found = {part: _beside(path, by_name) for part, path in outer.items()}
+    if pair and not found.get("train"):
+        images, masks = (parts_among(walk(side, deep=False).folders.values()) for side in pair)
+        inner = {part: (images[part], masks.get(part)) for part in images} if "train" in images and masks else {}
+        found |= inner or {"train": pair}
+    whole = {part: sides for part, sides in found.items() if sides and None not in sides}
+    lacking = [outer.get(part) or found[part][0] for part in found if part not in whole]
+    return whole, [(path.relative_to(folder).as_posix(), "a part without masks") for path in lacking]
+
+
+def _beside(path, by_name):
+    """The images and masks of a part's folder: itself and the folder <name>annot, or two folders in it, or None."""
+    masks = by_name.get(f"{path.name.lower()}annot")
+    return (path, masks) if masks else _two(path)
+
+
+def _matched(images, masks, folder, listed=None):
+    """`(pairs, left out)` of a folder of images and one of masks; `listed` names the ones that are wanted."""
+    names = [root.relative_to(folder).as_posix() for root in (images, masks)]
+    kinds = (SUFFIXES, MASK_SUFFIXES)
+    found = [walk(root, kind).below(name) for root, kind, name in zip((images, masks), kinds, names)]
+    files, missing = [side.files for side in found], []
+    if listed is not None:
+        by_name, wanted = [without_suffix(side) for side in files], set(listed)
+        missing = [(name, "is listed, and there is no such image") for name in listed if name not in by_name[0]]
+        files = [
+            {name: path for name, path in side.items() if PurePosixPath(name).with_suffix("").as_posix() in wanted}
+            for side in files
+        ]
+    pairs, alone = match(*files, names)
+    return pairs, missing + alone + [row for side in found for row in side.left_out + hidden_row(side.hidden)]
+
+
+def _voc(folder):
+    """Pascal VOC as it is published: SegmentationClass, by the lists of ImageSets/Segmentation where there are any."""
+    lists = read_lists(folder / "ImageSets" / "Segmentation")
+    images, masks = folder / VOC_IMAGES, folder / VOC_MASKS
+    if not lists:
+        return {"train": _matched(images, masks, folder)}
+    return {PART_OF[part]: _matched(images, masks, folder, names) for part, names in lists.items()}
 
 
 def _two(folder):
-    """The folders of images and of masks in a folder, or None."""
-    inside = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
-    images, masks = ([inside[name] for name in names if name in inside] for names in (IMAGES, MASKS))
-    return (images[0], masks[0]) if images and masks else None
+    """The folders of images and of masks in a folder, or None.
 
-
-def _files(root, folder, suffixes):
-    found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    return {path.relative_to(folder).as_posix(): path for path in found}
+    Raises:
+        ValueError: two of either with files of that kind in them.
+    """
+    inside, chosen = list(walk(folder, deep=False).folders.values()), []
+    for names, suffixes in ((IMAGES, SUFFIXES), (MASKS, MASK_SUFFIXES)):
+        called = [path for name in names for path in inside if path.name.lower() == name]
+        filled = [path for path in called if walk(path, suffixes).files] if len(called) > 1 else called
+        if len(filled) > 1:
+            raise ValueError(
+                f"One folder must have the {names[0]}. Received: {' and '.join(repr(str(path)) for path in filled)}."
+            )
+        chosen += (filled or called)[:1]
+    return tuple(chosen) if len(chosen) == 2 else None
 
 
 def _listed(file, folder):
-    """[(name, image, mask)] of a list; paths are the folder's, or end in a folder and a file of it."""
+    """[(name, image, mask)] of a list; a path is below the folder, or ends in a folder and a file of it."""
     pairs = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         words = line.split()
@@ -152,13 +221,15 @@ def _listed(file, folder):
             continue
         if len(words) != 2:
             raise ValueError(f"{file}, line {number}, must have an image and its mask. Received: {line!r}.")
-        # SegNet's lists begin with where the authors kept their files, "/SegNet/CamVid/train/...".
-        image, mask = (
-            path if (path := folder / word.lstrip("/")).is_file() else folder.joinpath(*Path(word).parts[-2:])
-            for word in words
-        )
-        pairs.append((f"{image.parent.name}/{image.name}", image, mask))
+        image, mask = (_listed_path(word, folder) for word in words)
+        pairs.append((image.relative_to(folder).as_posix(), image, mask))
     return pairs
+
+
+def _listed_path(word, folder):
+    """SegNet's lists begin with where the authors kept their files, "/SegNet/CamVid/train/...": that is dropped."""
+    path = folder / word.lstrip("/")
+    return path if path.is_file() or not word.startswith("/") else folder.joinpath(*Path(word).parts[-2:])
 
 
 def _names(folder):

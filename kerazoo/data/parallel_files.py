@@ -4,7 +4,8 @@ from pathlib import Path
 
 from kerazoo.data.parallel_texts import ParallelData, ParallelTexts
 from kerazoo.data.splits import draw_from_training
-from kerazoo.data.text_tables import check_length, content, pairs, parts_of
+from kerazoo.data.text_tables import check_length, content, notes_on_others, pairs, parts_of
+from kerazoo.data.walk import walk
 
 SHARE, LARGEST = 0.05, 1_000  # Of the training pairs, for each part that the files lack; pairs of it at most.
 
@@ -44,7 +45,7 @@ def from_files(path, *, source, target, seed=0):
     """
     path = Path(path)
     if path.is_dir():
-        lines = {f".{source}", f".{target}"} & {file.suffix for file in path.iterdir()}
+        lines = {f".{source}", f".{target}"} & {file.suffix for file in walk(path, deep=False).files.values()}
         sides = [parts_of(path, (f".{name}",)) for name in (source, target)] if lines else [parts_of(path)]
     else:
         sides = [{"train": path}]
@@ -52,7 +53,7 @@ def from_files(path, *, source, target, seed=0):
         raise ValueError(
             f"{path} must have each part in both languages. Received: {sorted(sides[0])}, {sorted(sides[1])}."
         )
-    parts, notes = {}, []
+    parts, notes = {}, [*notes_on_others(path, [file for side in sides for file in side.values()])]
     for part in sides[0]:
         files = [side[part] for side in sides]
         rows = _aligned(*files) if len(files) == 2 else pairs(files[0], source, target)

@@ -8,6 +8,7 @@ import numpy as np
 from kerazoo.data.archives import read_zip
 from kerazoo.data.decode import SUFFIXES, decode
 from kerazoo.data.locate import data_folder
+from kerazoo.data.walk import hidden_row, is_visible, reasons, walk
 from kerazoo.extras import need
 
 LARGEST_SIDE = 1024  # Pixels of a picture's longer side.
@@ -64,30 +65,34 @@ def read_pictures(folder, *, side, inside=""):
         inside: what the names of an archive's members must begin with.
 
     Returns:
-        `(pictures, unreadable)`: uint8 arrays, (H, W, 3), and [(file, reason)].
+        `(pictures, left out)`: uint8 arrays, (H, W, 3), and [(file, reason)].
 
     Raises:
         FileNotFoundError: no such folder.
         ValueError: it has no readable image.
     """
-    folder = Path(folder).expanduser()
+    folder, left_out = Path(folder).expanduser(), []
     if folder.is_file():
         found = read_zip(folder, lambda name: name.startswith(inside) and name.lower().endswith(SUFFIXES))
-        contents = dict(sorted(found.items()))
+        contents = {name: found[name] for name in sorted(found) if is_visible(name)}
+        left_out = hidden_row([name for name in sorted(found) if not is_visible(name)])
     elif folder.is_dir():
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-        contents = {str(path.relative_to(folder)): path for path in paths}
+        found = walk(folder, SUFFIXES)
+        contents, left_out = found.files, found.left_out + hidden_row(found.hidden)
     else:
         raise FileNotFoundError(f"The data must be a folder of images. Received: {str(folder)!r}.")
-    names, pictures, unreadable = list(contents), [], []
+    names, pictures = list(contents), []
     for name in names[:: math.ceil(len(names) / MOST) or 1]:
         try:
             pictures.append(read_picture(contents[name], side=side, shorter=True))
-        except ValueError as error:
-            unreadable.append((name, str(error)))
+        except (ValueError, OSError) as error:
+            left_out.append((name, str(error)))
     if not pictures:
-        raise ValueError(f"The folder must have a readable image ({', '.join(SUFFIXES)}). Received: {str(folder)!r}.")
-    return pictures, unreadable
+        raise ValueError(
+            f"The folder must have a readable image ({', '.join(SUFFIXES)}). Received: {str(folder)!r}."
+            f"{reasons(left_out)}"
+        )
+    return pictures, left_out
 
 
 def windows(pictures, *, size, batch_size, seed=0):

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kerazoo.data.parts import check_not_empty
+
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 # A validation split steers early stopping and the choice of the checkpoint; beyond this it costs
 # training images and time and steers no better.
@@ -100,9 +102,10 @@ def draw_missing(parts, *, seed=0):
         `(parts, said)`: all three, and a clause for each one that was drawn.
 
     Raises:
-        ValueError: no class has an image to spare.
+        ValueError: no class has an image to spare, or an empty part.
     """
-    parts, said = {name: images for name, images in parts.items() if len(images)}, []
+    check_not_empty(parts)
+    parts, said = dict(parts), []
     for name, share, largest in (("test", TEST_SHARE, None), ("validation", VALIDATION_SHARE, LARGEST_VALIDATION)):
         if name in parts:
             continue
@@ -131,8 +134,9 @@ def draw_from_training(parts, share, *, seed=0, largest=None, unit="texts"):
         `(parts, said)`: all three, and a clause for each one that was drawn.
 
     Raises:
-        ValueError: too few to draw from.
+        ValueError: too few to draw from, or an empty part.
     """
+    check_not_empty(parts)
     parts, said = dict(parts), []
     for name in ("test", "validation"):
         if name in parts:

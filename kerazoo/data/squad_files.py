@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from kerazoo.data.questions import QuestionData, Questions, drawn_parts
-from kerazoo.data.text_tables import check_length, content, parts_of
+from kerazoo.data.text_tables import check_length, content, notes_on_others, parts_of
 
 LARGEST = 2**28  # Bytes of a file; SQuAD's own have 46 million at most.
 KINDS = {str: "a string", list: "a list", dict: "an object", int: "a whole number", bool: "true or false"}
@@ -37,7 +37,12 @@ def from_files(path, *, seed=0):
     parts, said = drawn_parts(parts, seed=seed)
     own = ", ".join(file.name for file in files.values())
     return QuestionData(
-        path.stem, **parts, split=said or f"as the files have it: {own}", source=f"your own: {own}", terms="yours"
+        path.stem,
+        **parts,
+        split=said or f"as the files have it: {own}",
+        source=f"your own: {own}",
+        terms="yours",
+        notes=notes_on_others(path, files.values()),
     )
 
 

@@ -4,6 +4,8 @@ import csv
 import json
 from pathlib import Path
 
+from kerazoo.data.walk import Walk, check_name, left_out_notes, walk
+
 FILES = {".csv": ",", ".tsv": "\t", ".txt": "\t", ".jsonl": None, ".json": None}
 # A folder's files by the beginnings of their names.
 PARTS = {"train": ("train",), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
@@ -35,11 +37,12 @@ def pairs(path, first, second):
 
 
 def check_length(where, text):
-    """Refuses a text that is too long to be one.
+    """Refuses a text that is too long to be one, or that UTF-8 cannot write.
 
     Raises:
-        ValueError: more than a million signs.
+        ValueError: more than a million signs, or half of a pair of surrogates, which JSON can escape.
     """
+    check_name(text[:LONGEST], f"{where}: a text")
     if len(text) > LONGEST:
         raise ValueError(f"{where}: a text must have at most {LONGEST:,} signs. Received: {len(text):,}.")
 
@@ -76,8 +79,8 @@ def parts_of(folder, endings=tuple(FILES)):
     for part, beginnings in PARTS.items():
         found = [
             file
-            for file in sorted(folder.iterdir())
-            if file.suffix.lower() in endings and file.stem.lower().startswith(beginnings)
+            for file in walk(folder, endings, deep=False).files.values()
+            if file.stem.lower().startswith(beginnings)
         ]
         if len(found) > 1 or (part == "train" and not found):
             names = [file.name for file in found]
@@ -86,6 +89,21 @@ def parts_of(folder, endings=tuple(FILES)):
             )
         files |= {part: found[0]} if found else {}
     return files
+
+
+def notes_on_others(path, used):
+    """Sentences on what lies in a user's folder and is not read; () where `path` is a file.
+
+    Args:
+        path: the folder or file.
+        used: paths of the files that are read.
+    """
+    if not Path(path).is_dir():
+        return ()
+    found, used = walk(path, deep=False), set(used)
+    others = [(name, "no part of the data") for name in found.folders]
+    others += [(name, "no part of the data") for name, file in found.files.items() if file not in used]
+    return left_out_notes(Walk(left_out=others + found.left_out, hidden=found.hidden))
 
 
 def _cells(path, lines, separator, first, second):

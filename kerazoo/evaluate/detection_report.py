@@ -198,7 +198,8 @@ def _files(report, record):
 
 
 def _flaws(report, dataset):
-    flaws = [(name, f"unreadable: {reason}") for name, reason in dataset["unreadable"]]
+    flaws = [(name, f"left out: {reason}") for name, reason in dataset["unreadable"]]
+    flaws += [(name, "an image without a label file, taken to have no objects") for name in dataset["unlabelled"]]
     flaws += [(place, "a box that leaves its image, cut at its edge") for place in dataset["clipped"]]
     flaws += [(place, "a box of no area, left out") for place in dataset["dropped"]]
     if flaws:

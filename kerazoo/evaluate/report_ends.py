@@ -57,5 +57,5 @@ def notes(dataset):
 def unreadable(report, dataset):
     """The files that were left out, if any."""
     if dataset["unreadable"]:
-        with report.section("Unreadable files", f"{len(dataset['unreadable']):,} were left out."):
+        with report.section("Files that were left out", f"{len(dataset['unreadable']):,}, each with its reason."):
             report.table(("file", "reason"), dataset["unreadable"][:SHOWN])
