@@ -160,12 +160,25 @@ def _construct(entry, arguments, *, weights, precision, seed):
         if argument not in known or argument == "name":
             choices = sorted(set(known) - {"name"})
             raise ValueError(unknown_choice(f"argument for {entry.name!r}", argument, choices))
+    if weights in entry.weights and arguments.get("input_shape"):
+        _check_channels(entry, weights, arguments["input_shape"], known)
     source = pretrained.source(entry, weights)
     chosen = dict(entry.arguments) | source.arguments(arguments) | arguments | {"name": entry.name}
     with precisions.scope(precision), _seeded(seed):
         model = source.construct(entry.builder, chosen)
     source.load_into(model)
     return model
+
+
+def _check_channels(entry, weights, shape, known):
+    """Refuses published weights where the input has other channels than their first layer was trained on."""
+    expected = entry.arguments.get("input_shape", known["input_shape"].default)
+    if len(expected or ()) == len(shape) == 3 and shape[-1] != expected[-1]:
+        raise ValueError(
+            f"The weights {weights!r} of {entry.name!r} take images of {expected[-1]} channels, and so must "
+            "`input_shape`: repeat grey images, keras.ops.repeat(images, 3, axis=-1), or choose three of the bands. "
+            f"Received: input_shape={tuple(shape)}."
+        )
 
 
 @contextlib.contextmanager

@@ -229,7 +229,7 @@ def _ppm(file):
     start = _part(file, 0, kinds.PPM_HEADER_BYTES)
     header = tf.strings.regex_replace(start, rf"^({kinds.PPM_HEADER})\C*$", r"\1")
     fits = tf.strings.regex_full_match(header, kinds.PPM_HEADER)
-    file = _require(file, fits, f"{kinds.PPM_RULE}.")
+    header = _require(header, fits, f"{kinds.PPM_RULE}.")
     words = tf.strings.split(tf.strings.regex_replace(header, kinds.COMMENT, ""))
     width, height, largest = tf.unstack(tf.strings.to_number(words[1:4], tf.int64), num=3)
     grey = tf.equal(words[0], "P5")

@@ -5,6 +5,7 @@ One statement for both decoders: Pillow's (`kerazoo.data.decode`), and the one i
 """
 
 import re
+import warnings
 
 LARGEST = 64_000_000  # Pixels of the largest image that is decoded: 192 MB as RGB.
 LARGEST_FILE = 256 * 2**20  # Bytes.
@@ -133,3 +134,18 @@ def _tag(tiff):
             value = number(place + 8, 2 if number(place + 2, 2) == SHORT else 4)
             return value if 1 <= value <= 8 else 1
     return 1
+
+
+def warn_if_scaled(pixels):
+    """Warns where pixels look as if somebody had scaled them already: models take 0 to 255 and scale by themselves.
+
+    Args:
+        pixels: some images, an array of any shape.
+    """
+    if pixels.size and pixels.min() >= -1 and 0 < pixels.max() <= 1:
+        low = "-1" if pixels.min() < 0 else "0"
+        warnings.warn(
+            f"Pixels must be in [0, 255]: models scale them by themselves. These look scaled to [{low}, 1] already. "
+            f"Received: {pixels.min():.3g} to {pixels.max():.3g}.",
+            stacklevel=3,
+        )

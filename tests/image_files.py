@@ -234,5 +234,6 @@ def refused():
         "bmp cut short": (large[:-20], ""),
         "jpeg cut short": (jpeg[: len(jpeg) * 3 // 4], ""),
         "png of 100,000 pixels a side": (promised, "pixels"),
+        "ppm of no size": (b"P5\n11\xef7\n255\n" + bytes(99), "255 or 65535"),
         "ppm cut short": (saved(PICTURE, "PPM")[:-4], ""),
     }

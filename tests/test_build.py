@@ -272,3 +272,13 @@ def test_everything_works_under_a_strategy(images):
             assert small(steps_per_execution=8).steps_per_execution == 1
     dataset = tf.data.Dataset.from_tensors((images, np.array([0, 1, 2, 3])))
     assert np.isfinite(model.fit(dataset, shuffle=False, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("name, tag", [("resnet20", "cifar10"), ("mobilenet_v2", "imagenet")])
+def test_published_weights_of_other_channels_are_refused_with_advice(name, tag, channels):
+    """Before anything is downloaded."""
+    rule = rf"take images of 3 channels.*repeat grey images.*Received: input_shape=\(32, 32, {channels}\)"
+    for features_only in (False, True):
+        with pytest.raises(ValueError, match=rule):
+            kerazoo.build(name, weights=tag, input_shape=(32, 32, channels), features_only=features_only)

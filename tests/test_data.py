@@ -302,6 +302,34 @@ def test_photographs_are_turned_upright(tmp_path, monkeypatch, held):
             np.testing.assert_array_equal(np.asarray(pixels), np.broadcast_to(upright, pixels.shape))
 
 
+@pytest.mark.parametrize("low, high", [(0, 1), (-1, 1)])
+def test_scaled_pixels_are_warned_of(low, high):
+    from kerazoo.data.face_pipeline import face_batches
+    from kerazoo.data.faces import Faces
+
+    pixels = np.random.default_rng(0).uniform(low, high, (8, 8, 8, 3)).astype("float32")
+    labels = np.arange(8, dtype="int32") % 2
+    faces = Faces("two", ("a", "b"), labels, pixels, tuple(f"a/{i}" for i in range(8)))
+    for make in (
+        lambda: batches(Images(labels, pixels=pixels), size=(8, 8), batch_size=4),
+        lambda: face_batches(faces, batch_size=4),
+    ):
+        with pytest.warns(UserWarning, match=rf"must be in \[0, 255\].*look scaled to \[{low}, 1\]"):
+            make()
+
+
+def test_files_of_ones_and_zeros_are_warned_of_and_dark_images_are_not(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setattr(folders, "fits", lambda size: False)
+    for name in ("one", "two"):
+        for i in range(4):
+            save(tmp_path / "dark" / name / f"{i}.png", color=(2, i, 0))
+            save(tmp_path / "scaled" / name / f"{i}.png", color=(0, 1, i % 2))
+    batches(folders.from_folder(tmp_path / "dark", size=(8, 8)).train, size=(8, 8), batch_size=4)
+    assert not [warning for warning in recwarn if "look scaled" in str(warning.message)]
+    with pytest.warns(UserWarning, match="look scaled"):
+        batches(folders.from_folder(tmp_path / "scaled", size=(8, 8)).train, size=(8, 8), batch_size=4)
+
+
 def test_available_memory_is_plausible():
     assert 2**20 < memory.available() < 2**50
     assert memory.fits(1) and not memory.fits(2**60)

@@ -112,6 +112,21 @@ def test_every_path_gives_the_same_pixels(read, path, name):
     assert np.abs(received - wanted).max() <= tolerance
 
 
+def test_files_for_a_data_service_need_no_python(root):
+    """Its workers are other processes, which know no function of this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folders, "fits", lambda size: False)
+        train = folders.from_folder(root, size=SIZE).train
+    graphs = [
+        tf.raw_ops.DatasetToGraphV2(
+            input_dataset=batches(train, size=SIZE, batch_size=4, in_graph=in_graph)._variant_tensor,
+            external_state_policy=1,
+        ).numpy()
+        for in_graph in (True, False)
+    ]
+    assert [b"PyFunc" in graph for graph in graphs] == [False, True]
+
+
 def test_grey_is_the_same_in_and_outside_of_a_graph():
     grey = tf.function(lambda file: image_graph.decode(file, channels=1))
     for name, (content, wanted, tolerance) in FILES.items():

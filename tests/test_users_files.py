@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -236,11 +237,11 @@ def test_two_candidates_for_a_mask_are_an_error_with_both(tmp_path, other):
 
 
 def pascal_voc(root, count=8, lists=(), images=("jpg", 100)):
-    """A folder as it is published; objects are numbered from 100, classes 1 and 2."""
+    """A folder as it is published; objects are numbered from 100, classes 1 and 2 on a background."""
     for i in range(count):
         picture(root / "JPEGImages" / f"{i}.jpg", 10 * i, size=(24, 32))
-        for folder, values in (("SegmentationClass", (1, 2)), ("SegmentationObject", (100, 101))):
-            values = np.repeat([values], 24, axis=0).repeat(16, axis=1).astype("uint8")
+        for folder, values in (("SegmentationClass", (0, 1, 2, 2)), ("SegmentationObject", (0, 100, 101, 101))):
+            values = np.repeat([values], 24, axis=0).repeat(8, axis=1).astype("uint8")
             (root / folder).mkdir(parents=True, exist_ok=True)
             Image.fromarray(values).convert("P").save(root / folder / f"{i}.png")
         write(root / "Annotations" / f"{i}.xml", f"<annotation>{BOX.format('cat', 20)}</annotation>")
@@ -566,6 +567,15 @@ def test_pictures_and_predictions_name_what_they_leave_out(tmp_path):
         _images(tmp_path / "none")
     with pytest.raises(ValueError, match="Left out: film.heic: not one of"):
         read_pictures(tmp_path / "none", side=8)
+
+
+def test_hidden_members_of_an_archive_are_skipped_and_counted(tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for name in ("0.png", "a/1.png", "__MACOSX/a/1.png", "a/._1.png"):
+            archive.writestr(name, picture(tmp_path / "p.png").read_bytes())
+    pictures, left_out = read_pictures(tmp_path / "photos.zip", side=8)
+    assert len(pictures) == 2
+    assert left_out == [("hidden and system files", "2 are skipped: __MACOSX/a/1.png, a/._1.png")]
 
 
 # Texts

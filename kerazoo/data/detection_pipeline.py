@@ -9,7 +9,9 @@ import tensorflow as tf
 from kerazoo.data.boxes import Letterbox
 from kerazoo.data.detection_augment import Augmentation
 from kerazoo.data.memory import fits
+from kerazoo.data.pipeline import LOOKED_AT
 from kerazoo.extras import need
+from kerazoo.image_kinds import warn_if_scaled
 
 FILL = 128  # The grey of bars around an image.
 
@@ -134,6 +136,7 @@ def batches(images, *, batch_size, training=False, passes=1, augment=(), max_box
     """
     if not len(images):
         raise ValueError("A pipeline needs at least one image. Received: none.")
+    warn_if_scaled(next(images.batches(LOOKED_AT)) if images.pixels is not None else images.annotations.pixels(0))
     count = len(images)
     order = tf.data.Dataset.range(count)
     if training:

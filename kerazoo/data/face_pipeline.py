@@ -4,6 +4,9 @@ import math
 
 import tensorflow as tf
 
+from kerazoo.data.pipeline import LOOKED_AT
+from kerazoo.image_kinds import warn_if_scaled
+
 # How far a change goes, at most.
 TURN, GROW, SHIFT = math.radians(12), 0.12, 0.08  # Either way; of the side.
 LIGHT, CONTRAST = 0.2, 0.25  # Of the range of pixels; of the contrast.
@@ -43,6 +46,7 @@ def face_batches(faces, *, batch_size, repeats=1, stretches=(1.0,), seed=0):
     total = count * repeats * len(stretches)
     if total < batch_size:
         raise ValueError(f"An epoch must have at least one batch of {batch_size}. Received: {total} images.")
+    warn_if_scaled(faces.pixels[:LOOKED_AT])
     pixels, labels = tf.constant(faces.pixels), tf.constant(faces.labels)
     factors = tf.constant(stretches, "float32")
 

@@ -5,6 +5,8 @@ import math
 import tensorflow as tf
 
 from kerazoo.data.masks import VOID
+from kerazoo.data.pipeline import LOOKED_AT
+from kerazoo.image_kinds import warn_if_scaled
 from kerazoo.registry import unknown_choice
 
 # Name -> what it does to a window and its mask alike. Each draws for every image by itself.
@@ -56,6 +58,7 @@ def mask_batches(images, *, crop, batch_size, augment=(), border="void", repeats
     count = len(images) * repeats
     if count < batch_size:
         raise ValueError(f"An epoch needs a batch of windows, {batch_size}. Received: {count}.")
+    warn_if_scaled(images.pixels[:LOOKED_AT])
     pixels = tf.constant(images.joined)
     order = tf.data.Dataset.range(count).shuffle(count, seed=seed).batch(batch_size, drop_remainder=True)
 

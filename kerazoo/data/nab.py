@@ -12,6 +12,7 @@ import numpy as np
 from kerazoo.data.archives import read_zip
 from kerazoo.data.locate import data_folder
 from kerazoo.data.series import Series
+from kerazoo.data.walk import is_visible
 from kerazoo.extras import need
 from kerazoo.registry import unknown_choice
 
@@ -90,7 +91,8 @@ def _archive(path):
             f"NAB must lie at {path}: the folders `data` and `labels` of https://github.com/numenta/NAB as a zip "
             "archive, in the folder KERAZOO_DATA_DIR. Received: no such file."
         )
-    members = read_zip(path, lambda name: name.endswith((".csv", "labels/combined_windows.json")))
+    wanted = (".csv", "labels/combined_windows.json")
+    members = read_zip(path, lambda name: name.endswith(wanted) and is_visible(name))
     files, labels = {}, None
     for member, content in members.items():
         if member.endswith("combined_windows.json"):

@@ -12,6 +12,7 @@ from kerazoo.data.idx import read_idx
 from kerazoo.data.images import ImageData, Images
 from kerazoo.data.locate import data_folder
 from kerazoo.data.splits import draw_missing
+from kerazoo.data.walk import is_visible
 from kerazoo.extras import need
 from kerazoo.registry import unknown_choice
 
@@ -72,7 +73,7 @@ def cifar10():
     }
     archive = data_folder() / "cifar10_jpg.zip"
     if archive.is_file():
-        contents = read_zip(archive, lambda name: name.lower().endswith(SUFFIXES))
+        contents = read_zip(archive, lambda name: name.lower().endswith(SUFFIXES) and is_visible(name))
         source = f"{archive.name}: https://www.cs.toronto.edu/~kriz/cifar.html, re-encoded as JPEG (lossy)"
         return _from_tree("cifar10", contents, source=source, **facts)
     from kerazoo.data.tfds import from_tfds

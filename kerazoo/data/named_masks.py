@@ -7,7 +7,7 @@ from kerazoo.data.locate import data_folder
 from kerazoo.data.mask_folders import from_mask_folder, match
 from kerazoo.data.mask_values import check_values
 from kerazoo.data.masks import VOID, MaskData, Masked, read_pairs
-from kerazoo.data.walk import walk
+from kerazoo.data.walk import is_visible, walk
 from kerazoo.registry import unknown_choice
 
 CAMVID = (
@@ -47,7 +47,7 @@ def camvid():
     archive, folder = data_folder() / "camvid.zip", data_folder() / "CamVid"
     parts, unreadable = {}, []
     if archive.is_file():
-        contents = read_zip(archive, lambda name: name.lower().endswith((".jpg", ".png")))
+        contents = read_zip(archive, lambda name: name.lower().endswith((".jpg", ".png")) and is_visible(name))
         for part, spelling in (("train", "train"), ("validation", "val"), ("test", "test")):
             folders = (spelling, f"{spelling}annot")
             pairs, alone = match(*(_inside(contents, folder) for folder in folders), folders)
@@ -88,7 +88,7 @@ def isbi2012():
     """
     archive, folder = data_folder() / "isbi2012_membrane.zip", data_folder() / "isbi2012_membrane"
     if archive.is_file():
-        contents = read_zip(archive, lambda name: name.lower().endswith(".png"))
+        contents = read_zip(archive, lambda name: name.lower().endswith(".png") and is_visible(name))
         images, masks = (_inside(contents, part) for part in ISBI_FOLDERS)
     elif folder.is_dir():
         images, masks = (walk(folder / part, (".png",), deep=False).files for part in ISBI_FOLDERS)

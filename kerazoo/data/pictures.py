@@ -8,7 +8,7 @@ import numpy as np
 from kerazoo.data.archives import read_zip
 from kerazoo.data.decode import SUFFIXES, decode
 from kerazoo.data.locate import data_folder
-from kerazoo.data.walk import hidden_row, reasons, walk
+from kerazoo.data.walk import hidden_row, is_visible, reasons, walk
 from kerazoo.extras import need
 from kerazoo.paths import expand
 
@@ -75,7 +75,8 @@ def read_pictures(folder, *, side, inside=""):
     folder, left_out = expand(folder), []
     if folder.is_file():
         found = read_zip(folder, lambda name: name.startswith(inside) and name.lower().endswith(SUFFIXES))
-        contents = dict(sorted(found.items()))
+        contents = {name: found[name] for name in sorted(found) if is_visible(name)}
+        left_out = hidden_row([name for name in sorted(found) if not is_visible(name)])
     elif folder.is_dir():
         found = walk(folder, SUFFIXES)
         contents, left_out = found.files, found.left_out + hidden_row(found.hidden)

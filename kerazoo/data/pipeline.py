@@ -8,6 +8,9 @@ import tensorflow as tf
 from kerazoo import image_graph
 from kerazoo.data.augment import AlternatingFlip, augmentation
 from kerazoo.data.decode import decode
+from kerazoo.image_kinds import warn_if_scaled
+
+LOOKED_AT = 64  # Images that show whether pixels were scaled.
 
 
 def batches(
@@ -56,6 +59,7 @@ def batches(
     if not len(images):
         raise ValueError("A pipeline needs at least one image. Received: none.")
     count = len(images)
+    warn_if_scaled(decode(images.files[0]) if images.pixels is None else images.pixels[:LOOKED_AT])
     drop = training and not keep_remainder and count >= batch_size
     order = tf.data.Dataset.range(count)
     if training:

@@ -174,6 +174,17 @@ def is_hidden(name):
     return name.startswith((".", "~$")) or name.lower() in SYSTEM
 
 
+def is_visible(path):
+    """Whether no part of a path in an archive, a text with slashes, is hidden or a system's own.
+
+    Example:
+
+    >>> is_visible("train/cat/0.png"), is_visible("__MACOSX/train/cat/._0.png")
+    (True, False)
+    """
+    return not any(is_hidden(part) for part in path.split("/"))
+
+
 def is_utf8(name):
     """Whether UTF-8 can write a name: a file's of another code page, or half a JSON escape, it cannot."""
     try:
