@@ -110,8 +110,9 @@ def _run(arguments):
 
     if not arguments.task:
         print("\n".join(runner.tasks()))
-        return
-    runner.run(arguments.task, arguments.rest)
+        return None
+    record = runner.run(arguments.task, arguments.rest)
+    return int(bool(isinstance(record, dict) and record.get("left_out")))  # The rest of the run stands.
 
 
 def _export(arguments):

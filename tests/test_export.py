@@ -155,7 +155,9 @@ def test_parity_failure_raises_and_leaves_nothing(tmp_path, monkeypatch):
 
     def wrong(received, reference, **kind):
         first = np.eye(3, dtype="float32")[0]
-        return right({name: value + 4e-3 * np.ptp(value) * first for name, value in received.items()}, reference, **kind)
+        return right(
+            {name: value + 4e-3 * np.ptp(value) * first for name, value in received.items()}, reference, **kind
+        )
 
     monkeypatch.setattr(parity, "compare", wrong)
     root = tmp_path / "new" / "root"

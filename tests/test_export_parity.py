@@ -106,7 +106,9 @@ def test_scores_are_known_by_losses_and_labels():
     several = keras.Model(x, heads)
     several.compile(loss=list(losses))
     assert parity.score_outputs(several, {}, sizes) == {"kind": "softmax", "tags": "sigmoid"}
-    assert parity.score_outputs(keras.Model(x, heads[0]), {"labels": ["a", "b", "c"]}, {"kind": 3}) == {"kind": "softmax"}
+    assert parity.score_outputs(keras.Model(x, heads[0]), {"labels": ["a", "b", "c"]}, {"kind": 3}) == {
+        "kind": "softmax"
+    }
     assert parity.score_outputs(keras.Model(x, heads[0]), {"labels": ["a", "b"]}, {"kind": 1}) == {"kind": "softmax"}
     assert parity.score_outputs(keras.Model(x, heads[0]), {"labels": ["a", "b"]}, {"kind": 3}) == {}
 

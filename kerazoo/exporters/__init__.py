@@ -10,7 +10,18 @@ import json
 import keras
 
 from kerazoo.engines.interface import Interface
-from kerazoo.exporters import data, onnx, raw, raw_answers, raw_language, raw_tags, raw_translation, raw_vectors, tflite
+from kerazoo.exporters import (
+    data,
+    onnx,
+    raw,
+    raw_answers,
+    raw_check,
+    raw_language,
+    raw_tags,
+    raw_translation,
+    raw_vectors,
+    tflite,
+)
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
 from kerazoo.exporters.versions import new_version
 from kerazoo.exporters.writing import Writing
@@ -131,6 +142,10 @@ def export(
         else:
             raw.check_texts(interface, metadata, tokenizer)
             endpoint = raw.of_texts(interface, metadata, tokenizer)
+
+    def check(served):
+        return raw_check.problem(served, interface, metadata, tokenizer)
+
     shapes = _shapes(interface, representative_data, needed="tflite" in formats or quantize)
     with new_version(path) as (folder, move):
         writing = Writing(interface, folder, metadata=metadata, on_error=on_error)
@@ -138,7 +153,7 @@ def export(
         if tokenizer is not None:
             writing.write_tokenizer(tokenizer)
         if verify:
-            writing.verify(representative_data)
+            writing.verify(representative_data, check_raw=check if endpoint else None)
         return _finish(writing.report(verified=verify), folder, move)
 
 

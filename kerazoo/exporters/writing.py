@@ -7,6 +7,7 @@ import time
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerazoo import engines
 from kerazoo.engines import files as names
@@ -101,8 +102,13 @@ class Writing:
         text = json.dumps(keras.saving.serialize_keras_object(tokenizer), ensure_ascii=False)
         (self.folder / names.TOKENIZER).write_text(text, encoding="utf-8")
 
-    def verify(self, data):
-        """Reloads every file from disk, compares it with the model, and times the ones that pass."""
+    def verify(self, data, *, check_raw=None):
+        """Reloads every file from disk, compares it with the model, and times the ones that pass.
+
+        Args:
+            data: representative inputs, or None for random ones.
+            check_raw: from the reloaded `raw` endpoint to what is wrong with it, or None where there is no such endpoint.
+        """
         if data is None:
             inputs = self.interface.random(RANDOM_SAMPLES)
         else:
@@ -117,6 +123,8 @@ class Writing:
             engine = None
             if problem is None:
                 engine, problem = self._compare(file, interface, inputs, reference)
+            if problem is None and check_raw and file.format == "saved_model":
+                problem = _raw_problem(engine, check_raw)
             if problem:
                 self._fail(file, problem)
                 continue
@@ -244,6 +252,14 @@ def _reference(interface, inputs, size=32):
         outputs = interface.serve(**{name: value[start : start + size] for name, value in inputs.items()})
         pieces.append({name: np.asarray(value) for name, value in outputs.items()})
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def _raw_problem(engine, check):
+    try:
+        found = check(engine.raw)
+    except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+        return f"The endpoint `raw` was written and does not run: {error}"
+    return found and f"The endpoint `raw` does not answer as the model does: {found}."
 
 
 def _not_finite(reference):
