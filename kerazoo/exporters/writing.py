@@ -39,7 +39,7 @@ class Writing:
         work.mkdir()
         if "saved_model" in formats:
             started = time.perf_counter()
-            saved_model.write(self.interface, self.folder, raw=raw)
+            saved_model.write(self.interface, self.folder, raw=raw, positional=True)
             file = ExportedFile("saved_model", None, "saved_model", path=".")
             file.seconds = round(time.perf_counter() - started, 3)
             self.files.append(file)
@@ -107,7 +107,7 @@ class Writing:
 
         Args:
             data: representative inputs, or None for random ones.
-            check_raw: from the reloaded `raw` endpoint to what is wrong with it, or None where there is no such endpoint.
+            check_raw: from the reloaded `raw` endpoint to what is wrong with it; None where there is no such endpoint.
         """
         if data is None:
             inputs = self.interface.random(RANDOM_SAMPLES)
