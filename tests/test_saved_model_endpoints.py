@@ -1,4 +1,4 @@
-"""An exported SavedModel is read by TensorFlow's and Keras's own means, with the inputs as the model's call takes them."""
+"""An exported SavedModel is read by TensorFlow's and Keras's own means, its inputs as the model's call takes them."""
 
 import keras
 import numpy as np

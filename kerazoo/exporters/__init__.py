@@ -22,6 +22,7 @@ from kerazoo.exporters import (
     raw_vectors,
     tflite,
 )
+from kerazoo.exporters.detector import suppresses
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
 from kerazoo.exporters.versions import new_version
 from kerazoo.exporters.writing import Writing
@@ -83,7 +84,8 @@ def export(
         An `ExportReport`; `print` shows it as a table.
 
     Raises:
-        ValueError: an unknown format or option, "int8" without data, a size left open for TFLite.
+        ValueError: an unknown format or option, "int8" without data or of a detector with suppression, a size left open
+            for TFLite.
         ImportError: ONNX without its packages.
         ExportError: a conversion that failed (with the operations that the format lacks), or a file
             that does not answer as the model does. Tolerances are in `kerazoo.exporters.parity`.
@@ -113,6 +115,12 @@ def export(
         raise ValueError(f"`batch_size` must be None or a positive whole number. Received: {batch_size!r}.")
     if "int8" in quantize and representative_data is None:
         raise ValueError('`quantize="int8"` is calibrated on `representative_data`. Received: None.')
+    if "int8" in quantize and suppresses(model):
+        raise ValueError(
+            '`quantize="int8"` cannot hold a suppression of boxes: export the detector itself, whose raw heads become '
+            'boxes by `model.heads.decode`, or quantise by "dynamic" or "float16". '
+            f"Received: {model.name!r}, which ends in suppression."
+        )
     if "onnx" in formats:
         onnx.require()
     if keras.backend.backend() != "tensorflow":

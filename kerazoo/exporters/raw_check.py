@@ -56,7 +56,7 @@ def made_up(tokenizer, count=COUNT, seed=0):
 
 
 def _images(served, interface, metadata):
-    """PNG and JPEG files of the model's own size, whose pixels are known, and one of a single colour and twice the size."""
+    """PNG and JPEG files of the model's own size, whose pixels are known, and one of one colour, twice as large."""
     ((name, facts),) = interface.inputs.items()
     sides, rng = facts.shape[1:], np.random.default_rng(0)
     noise = rng.integers(0, 256, (3, *sides), dtype="uint8")
@@ -153,7 +153,8 @@ def _continuations(served, interface, metadata, tokenizer, texts):
         for side in (written, told)
     )
     if theirs.mean() > mine.mean() + 1 + 3 * (mine.std() + theirs.std()):
-        return f"a token of {list(told)} takes the model {theirs.mean():.2f} nats, of what it draws itself {mine.mean():.2f}"
+        nats = f"{theirs.mean():.2f} nats a token, of what it draws itself {mine.mean():.2f}"
+        return f"it answers {list(told)}, in which the model sees {nats}"
     return None
 
 
