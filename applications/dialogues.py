@@ -133,6 +133,6 @@ def run(arguments, given, start):
         own=[],
         **judged,
     )
-    running.finish(record, translation_report.page(record, ()), translation_report.summary(record), folder)
+    running.finish(arguments, record, translation_report.page(record, ()), translation_report.summary(record), folder)
     talk = Replies(translator.model, tokenizer, lambda turns: told(turns, arguments.history))
     return talk, record

@@ -3,6 +3,7 @@
 import numpy as np
 
 import kerazoo
+from kerazoo.applications import running
 
 FALSE_ALARMS = 0.01  # Share of strangers who may be given a name, on the validation people.
 
@@ -24,9 +25,9 @@ def export(arguments, parts, folder):
     ).embedder()
     print("Exporting ...")
     pixels = parts["train"].pixels.astype("float32")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         embedder,
-        arguments.export,
         formats=("saved_model", "tflite"),
         quantize="int8",
         representative_data=keras.ops.convert_to_numpy(pixels[:: max(len(pixels) // 256, 1)]),
@@ -35,7 +36,6 @@ def export(arguments, parts, folder):
             "output": "embedding",
             "dataset": parts["train"].name,
         },
-        on_error="record",  # Eight bits may be too few for an embedding: then it is said, and the others stand.
     )
     return embedder, report
 
@@ -82,11 +82,8 @@ def judge(arguments, parts, pairs, folder):
             | {"cmc": cumulative_match(ranks, len(test.people)).tolist()}
         )
     own = embeddings[arguments.model]
-    exports, failures = [], {}
+    exports = []
     for file in report.files:
-        if file.error:
-            failures[file.engine] = " ".join(file.error.split())[:400]
-            continue
         answers = np.asarray(kerazoo.load(report.path, engine=file.engine)(test.pixels.astype("float32")))
         rate, _ = equal_error_rate(cosines(answers[first], answers[second]), same)
         facts = {"form": file.engine, "folder": report.path, "file": file.path, "bytes": file.bytes}
@@ -106,7 +103,6 @@ def judge(arguments, parts, pairs, folder):
         },
         "gallery": keep_gallery(own, test, unknown, folder),
         "exports": exports,
-        "export_failures": failures,
     }
     return facts, (first, second, same), scores, own
 

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 
 import kerazoo
+from kerazoo.applications import running
 
 SLOW_ORIGINS = 12  # Windows of the baseline that is fitted anew to each.
 SHOWN = 4  # Forecasts on the report.
@@ -130,9 +131,9 @@ class Judging:
 
         parts = self.parts
         print("Exporting ...")
-        return kerazoo.export(
+        return running.export(
+            self.arguments,
             model,
-            self.arguments.export,
             formats=("saved_model", "tflite"),
             representative_data=forecasting.inputs_at(
                 parts.origins("train")[:64], parts.channels.values, **self.sizes, **parts.tables

@@ -77,7 +77,7 @@ def name_faces(task, arguments, given, start):
     }
     marked = _marked(image, rows)
     marked.save(folder / "faces.png")
-    return running.finish(record, _page(record, np.asarray(marked), aligned), _summary(record), folder)
+    return running.finish(arguments, record, _page(record, np.asarray(marked), aligned), _summary(record), folder)
 
 
 def _marked(image, rows):

@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from kerazoo.arguments import Parser
@@ -180,10 +181,28 @@ def record(task, given, settings, start, **parts):
     )
 
 
-def finish(record, page, summary, folder):
+def export(arguments, model, **options):
+    """`kerazoo.export` of what a run has trained, to `arguments.export`: a file that fails does not end the run.
+
+    It is left out and said: `finish` notes it in the record, and the command's status tells.
+
+    Returns:
+        The `ExportReport`, of the files that answer as the model does.
+    """
+    import kerazoo
+
+    report = kerazoo.export(model, arguments.export, **options, on_error="record")
+    arguments.left_out = [f"{engine}: {' '.join(reason.split())[:400]}" for engine, reason in report.failures.items()]
+    for reason in arguments.left_out:
+        print(f"Left out: {reason}")
+    return replace(report, files=[file for file in report.files if not file.error])
+
+
+def finish(arguments, record, page, summary, folder):
     """Writes the report and the record, and says what is in them.
 
     Args:
+        arguments: of the command line; with what `export` left out.
         record: JSON types.
         page: the `Report`.
         summary: lines for the terminal.
@@ -194,6 +213,12 @@ def finish(record, page, summary, folder):
     """
     from kerazoo.evaluate.runs import write_record
 
+    if left_out := getattr(arguments, "left_out", []):
+        record["left_out"] = left_out
+        with page.section("Files left out", "These do not answer as the model does, or could not be written."):
+            for reason in left_out:
+                page.note(reason)
+        summary += "".join(f"\nLeft out: {reason}" for reason in left_out)
     page.write(folder / "report.html")
     write_record(record, folder / "run.json")  # Last: it marks the run as finished.
     print(f"\n{summary}\nReport: {folder / 'report.html'}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import kerazoo
+from kerazoo.applications import running
 
 PIECEWISE_BINS = 16  # Of a piecewise-linear embedding whose edges are not given.
 LARGEST_CALL = 1024  # Rows that a model is asked about together.
@@ -158,9 +159,9 @@ def export(arguments, network, development, test, scores):
         [{"form", "folder", "file", "bytes", "difference", "latency_ms", ...scores}], a row for each file.
     """
     encoder, two = network.encoder, len(test.classes) == 2
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         deployable(arguments, network, development),
-        arguments.export,
         formats=("saved_model",) if encoder.values else ("saved_model", "tflite"),  # TFLite has no table of words.
         representative_data=raw_rows(development.take(np.arange(min(len(development), 64))), encoder),
         metadata={

@@ -174,7 +174,7 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         exports=exports,
         **judged,
     )
-    return running.finish(record, report.page(record), report.summary(record), folder)
+    return running.finish(arguments, record, report.page(record), report.summary(record), folder)
 
 
 def _split_said(development, tests):

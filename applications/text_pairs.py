@@ -167,10 +167,7 @@ def judge(arguments, data, tokenizer, ids, folder, *, doing, lengths, generate, 
 
     Returns:
         `(translator, answers, parts)`: a `Translator`, its answers to the test part, and of the record {"exports": a
-        row for each exported file, "left_out": why others are not there, "answering": how fast it answers}.
-
-    Raises:
-        ExportError: the SavedModel does not answer as the model does; other files are left out.
+        row for each exported file, "answering": how fast it answers}.
     """
     from kerazoo.generation.translator import Translator
 
@@ -180,40 +177,29 @@ def judge(arguments, data, tokenizer, ids, folder, *, doing, lengths, generate, 
     answers = translator(data.test.source, **generate, progress=sys.stdout.isatty())
     speed = {"texts_per_second": len(data.test) / (time.perf_counter() - start)}
     exports = _judged(report, model, data, ids, lengths=lengths, score=score)
-    return translator, answers, {"exports": exports, "left_out": _left_out(report), "answering": speed}
+    return translator, answers, {"exports": exports, "answering": speed}
 
 
 def _exported(arguments, data, tokenizer, ids, folder, *, lengths, generate):
     """`(model, report)`; a file that does not answer as the model does is left out, with its reason in the report."""
     from kerazoo.data.pair_batches import pair_batches
-    from kerazoo.exporters import ExportError
     from kerazoo.training.callbacks import best_weights
 
     model = build(arguments, tokenizer, weights=best_weights(folder), precision="float32", jit_compile=False)
     sides = {"length": lengths[0], "target_length": lengths[1]}
     shown, _ = next(pair_batches(*ids["validation"], batch_size=8, **sides).as_numpy_iterator())
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         model,
-        arguments.export,
         formats=FORMATS,
         quantize="dynamic",
         representative_data=shown,
         signature="raw",
         tokenizer=tokenizer,
         metadata={"output": "logits", "dataset": data.name, "generate": generate},
-        on_error="record",  # Eight bits may be too few: then it is said, and the others stand.
     )
-    for reason in _left_out(report):
-        print(f"Left out: {reason}")
-    if not any(file.engine == "saved_model" and not file.error for file in report.files):
-        raise ExportError(" ".join(_left_out(report)))
     return model, report
-
-
-def _left_out(report):
-    """Why files of an export were left out: a list of sentences."""
-    return [" ".join(file.error.split())[:400] for file in report.files if file.error]
 
 
 def _judged(report, model, data, ids, *, lengths, score):
@@ -227,7 +213,7 @@ def _judged(report, model, data, ids, *, lengths, score):
     some = pair_batches(*(side[:count] for side in ids["test"]), batch_size=16, **sides)
     batches, run = list(some.as_numpy_iterator()), compiled(model)
     exports, raw = [], {}
-    for file in (file for file in report.files if not file.error):
+    for file in report.files:
         engine = kerazoo.load(report.path, engine=file.engine)
         nats, apart = [], 0.0
         for inputs, following in batches:  # One batch after the other: logits of all of them would not fit into memory.

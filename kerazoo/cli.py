@@ -146,7 +146,9 @@ def _run(arguments):
     if not arguments.task:
         print("\n".join(runner.tasks()))
         return None
-    return int(runner.diverged(runner.run(arguments.task, arguments.rest)))
+    record = runner.run(arguments.task, arguments.rest)
+    left_out = isinstance(record, dict) and record.get("left_out")  # Files that failed; the rest of the run stands.
+    return int(bool(left_out or runner.diverged(record)))
 
 
 def _export(arguments):

@@ -231,3 +231,11 @@ def test_letterboxed_boxes_are_held_against_the_originals():
     assert parts.compare(found, heads, inputs, ("tflite", None)).problem is None
     found["boxes"][1, 0] += 0.5
     assert parts.compare(found, heads, inputs, ("tflite", None)).problem
+
+
+def test_int8_of_a_detector_with_suppression_is_refused(tmp_path):
+    """TensorFlow's converter dies of it, with no word on what to do."""
+    x = np.zeros((2, 64, 64, 3), "float32")
+    with pytest.raises(ValueError, match="export the detector itself, whose raw heads become boxes"):
+        kerazoo.export(detector(), tmp_path / "new", formats=(), quantize="int8", representative_data=x)
+    assert not (tmp_path / "new").exists()

@@ -168,7 +168,7 @@ def _run(arguments, start):
         "judging": {n: (series.stamps[judging], done.equity) for n, done in judged.items()},
     }
     return running.finish(
-        record, strategy_report.page(record, equity=pictures), strategy_report.summary(record), folder
+        arguments, record, strategy_report.page(record, equity=pictures), strategy_report.summary(record), folder
     )
 
 

@@ -256,9 +256,9 @@ def export(arguments, model, unit, days, fold):
     returns = keras.layers.Rescaling(float(unit), name="unscale")(model.output)
     model = keras.Model(model.input, returns, name=arguments.model)
     windows = days.windows(fold.test)
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         model,
-        arguments.export,
         formats=("saved_model", "tflite"),
         representative_data=windows[:64],
         metadata={"features": list(FEATURES), "lookback": arguments.lookback, "dataset": days.series.name},
@@ -323,6 +323,7 @@ def _run(arguments, start):
     )
     equity = {name: (dates, done.equity) for name, done in performances.items()}
     return running.finish(
+        arguments,
         record,
         stock_report.page(record, equity=equity, forecasts=forecasts, returns=days.returns[chosen]),
         stock_report.summary(record),

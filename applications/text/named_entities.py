@@ -180,9 +180,9 @@ def judge(arguments, data, tagging, folder):
     answers = tag(compiled(served), tagging, "test", lengths)
     shown = next(tagging.asked("validation", arguments.length).unbatch().batch(8).as_numpy_iterator())
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         served,
-        arguments.export,
         formats=("saved_model", "tflite"),
         representative_data=shown,
         signature="raw",
@@ -265,7 +265,7 @@ def _run(arguments, start):
         worst=worst,
         exports=exports,
     )
-    return running.finish(record, entity_report.page(record), entity_report.summary(record), folder)
+    return running.finish(arguments, record, entity_report.page(record), entity_report.summary(record), folder)
 
 
 if __name__ == "__main__":

@@ -238,9 +238,9 @@ def judge(arguments, data, reading, folder):
     answers = answer(reader(arguments, model, threshold), reading, "test", data.test)
     shown = next(reading.asked("validation", short=True).unbatch().batch(8).as_numpy_iterator())
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         with_answers(model, longest=arguments.longest, threshold=threshold),
-        arguments.export,
         formats=("saved_model", "tflite"),
         representative_data=shown,
         signature="raw",
@@ -334,7 +334,7 @@ def _run(arguments, start):
         worst=worst,
         exports=exports,
     )
-    return running.finish(record, answer_report.page(record), answer_report.summary(record), folder)
+    return running.finish(arguments, record, answer_report.page(record), answer_report.summary(record), folder)
 
 
 if __name__ == "__main__":

@@ -180,22 +180,18 @@ def export(arguments, documents):
     model, tokenizer = encoder(arguments, length=arguments.length)
     ids = tokenizer(list(documents.texts[:FILES])).numpy()
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         model,
-        arguments.export,
         formats=("saved_model", "tflite"),
         quantize="dynamic",
         representative_data=ids,
         signature="raw",
         tokenizer=tokenizer,
         metadata={"output": "vectors", "dataset": documents.name},
-        on_error="record",  # Eight bits may be too few for some texts: then it is said, and the others stand.
     )
     wanted, rows = np.asarray(model(ids)), []
     for file in report.files:
-        if file.error:
-            print(f"Left out: {file.error}")
-            continue
         received = np.asarray(kerazoo.load(report.path, engine=file.engine)(ids))
         rows.append(
             {
@@ -289,7 +285,7 @@ def _run(arguments, start):
         samples=samples,
         exports=export(arguments, documents),
     )
-    return running.finish(record, search_report.page(record), search_report.summary(record), folder)
+    return running.finish(arguments, record, search_report.page(record), search_report.summary(record), folder)
 
 
 if __name__ == "__main__":

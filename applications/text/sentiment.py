@@ -218,9 +218,9 @@ def judge(arguments, data, tokenizer, folder):
     )
     sample = stratified_sample(data.train.labels, 64, np.random.default_rng(arguments.seed))
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         model,
-        arguments.export,
         formats=("saved_model", "tflite"),
         quantize="dynamic",
         representative_data=tokenizer(data.train.take(sample).texts).numpy(),
@@ -300,7 +300,7 @@ def _run(arguments, start):
         exports=exports,
     )
     page = text_report.page(record, evaluation, explained)
-    return running.finish(record, page, text_report.summary(record), folder)
+    return running.finish(arguments, record, page, text_report.summary(record), folder)
 
 
 if __name__ == "__main__":

@@ -216,7 +216,7 @@ def _run(arguments, start):
         **shown,
         **judged,
     )
-    return running.finish(record, summary_report.page(record, looks), summary_report.summary(record), folder)
+    return running.finish(arguments, record, summary_report.page(record, looks), summary_report.summary(record), folder)
 
 
 if __name__ == "__main__":

@@ -207,9 +207,9 @@ def judge(arguments, corpus, tokenizer, ids, folder):
     length = arguments.context
     shown, _ = next(iter(windows_in_order(ids["validation"], length=length, batch_size=8)))
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         model,
-        arguments.export,
         formats=("saved_model", "tflite"),
         quantize="dynamic",
         representative_data=shown.numpy(),
@@ -312,7 +312,9 @@ def _run(arguments, start):
         samples=samples,
         exports=exports,
     )
-    return running.finish(record, language_report.page(record, nats), language_report.summary(record), folder)
+    return running.finish(
+        arguments, record, language_report.page(record, nats), language_report.summary(record), folder
+    )
 
 
 if __name__ == "__main__":

@@ -210,7 +210,9 @@ def _run(arguments, start):
         own=own,
         **judged,
     )
-    return running.finish(record, translation_report.page(record, shares), translation_report.summary(record), folder)
+    return running.finish(
+        arguments, record, translation_report.page(record, shares), translation_report.summary(record), folder
+    )
 
 
 if __name__ == "__main__":

@@ -274,7 +274,7 @@ def _run(arguments, start):
         **judged,
     )
     return running.finish(
-        record, forecast_report.page(record, examples=examples), forecast_report.summary(record), folder
+        arguments, record, forecast_report.page(record, examples=examples), forecast_report.summary(record), folder
     )
 
 

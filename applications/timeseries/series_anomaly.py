@@ -362,9 +362,9 @@ def export(arguments, record, rows, folder):
 
     scorer = load_model(folder / "scorer.keras", compile=False)
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         scorer,
-        arguments.export,
         formats=("saved_model", "tflite"),
         representative_data=np.ascontiguousarray(rows.windows(0, rows.learning, raw=True)[:64]),
         metadata={
@@ -374,20 +374,17 @@ def export(arguments, record, rows, folder):
             "output": "the score of the window's last row, higher is stranger",
             "dataset": record["name"],
         },
-        on_error="record",
     )
     windows, threshold = rows.windows(rows.learning, len(rows.values), raw=True), record["thresholds"][arguments.model]
     own = score(compiled(scorer), windows)
     results = []
     for file in report.files:
-        facts = {"form": file.engine, "folder": report.path, "file": file.path, "error": file.error}
-        if file.error:
-            results.append(facts)
-            continue
         answers = score(kerazoo.load(report.path, engine=file.engine), windows)
         results.append(
-            facts
-            | {
+            {
+                "form": file.engine,
+                "folder": report.path,
+                "file": file.path,
                 "bytes": file.bytes,
                 "difference": difference(own, answers),
                 "same_detections": float(((answers > threshold) == (own > threshold)).mean()),
@@ -453,7 +450,9 @@ def _run(arguments, start):
         )
         for (key, labelled), scores, one in zip(data.items(), arrays, records)
     ]
-    return running.finish(record, anomaly_report.page(record, drawn=drawn), anomaly_report.summary(record), folder)
+    return running.finish(
+        arguments, record, anomaly_report.page(record, drawn=drawn), anomaly_report.summary(record), folder
+    )
 
 
 if __name__ == "__main__":

@@ -243,9 +243,9 @@ def judge(arguments, data, folders):
     model, members = deployable(arguments, data, folders)
     sample = stratified_sample(data.train.labels, 64, np.random.default_rng(arguments.seed))
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         model,
-        arguments.export,
         formats=("saved_model", "tflite"),
         representative_data=data.train.values[sample],
         metadata={
@@ -320,7 +320,9 @@ def _run(arguments, start):
         published=data.published,
         exports=exports,
     )
-    return running.finish(record, series_report.page(record, evaluation, data), series_report.summary(record), folder)
+    return running.finish(
+        arguments, record, series_report.page(record, evaluation, data), series_report.summary(record), folder
+    )
 
 
 if __name__ == "__main__":

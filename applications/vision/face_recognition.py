@@ -270,7 +270,7 @@ def _run(arguments, start):
         **facts,
     )
     page = face_report.page(record, faces=parts["test"], pairs=pairs, scores=scores, embeddings=embeddings)
-    return running.finish(record, page, face_report.summary(record), folder)
+    return running.finish(arguments, record, page, face_report.summary(record), folder)
 
 
 if __name__ == "__main__":

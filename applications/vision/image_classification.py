@@ -304,9 +304,9 @@ def judge(arguments, data, weights):
     )
     sample = stratified_sample(data.train.labels, 256, np.random.default_rng(arguments.seed))
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         model,
-        arguments.export,
         formats=("saved_model", "tflite"),
         quantize="int8",
         representative_data=batches(data.train.take(sample), size=arguments.size, batch_size=64),
@@ -384,7 +384,7 @@ def _run(arguments, start):
     page = classification_report.page(
         record, evaluation, pictures=lambda positions: pixels_of(data.test, positions, size=arguments.size)
     )
-    return running.finish(record, page, classification_report.summary(record), folder)
+    return running.finish(arguments, record, page, classification_report.summary(record), folder)
 
 
 def _input_shape(arguments):

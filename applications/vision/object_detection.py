@@ -243,9 +243,9 @@ def judge(arguments, data, parts, folder):
     detector = _compiled(arguments, model)
     threshold = best_threshold(_judged(detector, parts["validation"], data.classes)[0])[0]
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         _with_boxes(arguments, model),
-        arguments.export,
         formats=("saved_model", "tflite"),
         representative_data=next(iter(batches(parts["validation"], batch_size=8)))[0],
         metadata={
@@ -319,7 +319,7 @@ def _run(arguments, start):
         exports=exports,
     )
     page = detection_report.page(record, evaluation, predictions, data.test)
-    return running.finish(record, page, detection_report.summary(record), folder)
+    return running.finish(arguments, record, page, detection_report.summary(record), folder)
 
 
 def _with_boxes(arguments, model):

@@ -303,9 +303,9 @@ def judge(arguments, data, folder):
     network = build(arguments, len(data.classes), padded(data.size), weights=weights, precision="float32")
     model = framed(network, data.size)
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         model,
-        arguments.export,
         representative_data=data.train.pixels[:SAMPLE].astype("float32"),
         metadata={"classes": list(data.classes), "output": "logits", "dataset": data.name},
     )
@@ -398,7 +398,7 @@ def _run(arguments, start):
         exports=exports,
     )
     page = segmentation_report.page(record, evaluation, data.test, answers)
-    return running.finish(record, page, segmentation_report.summary(record), folder)
+    return running.finish(arguments, record, page, segmentation_report.summary(record), folder)
 
 
 if __name__ == "__main__":

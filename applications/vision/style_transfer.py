@@ -215,9 +215,9 @@ def apply(arguments, content, style, folder):
     images = np.stack([content, style]).astype("float32")
     inputs = images[:1] if arguments.method == "johnson" else {"content": images[:1], "style": images[1:]}
     print("Exporting ...")
-    report = kerazoo.export(
+    report = running.export(
+        arguments,
         model,
-        arguments.export,
         formats=("saved_model", "tflite"),
         quantize="float16",
         representative_data=inputs,
@@ -275,7 +275,7 @@ def _run(arguments, start):
         exports=exports,
     )
     page = style_report.page(record, content=content, style=style, picture=picture)
-    return running.finish(record, page, style_report.summary(record), folder)
+    return running.finish(arguments, record, page, style_report.summary(record), folder)
 
 
 def judge(arguments, pictures, style):

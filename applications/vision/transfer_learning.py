@@ -263,4 +263,4 @@ def _run(arguments, start):
         pictures=lambda positions: pixels_of(data.test, positions, size=arguments.size),
         more=lambda report: transfer_report.add(report, record),
     )
-    return running.finish(record, page, transfer_report.summary(record), folder)
+    return running.finish(arguments, record, page, transfer_report.summary(record), folder)

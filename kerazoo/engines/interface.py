@@ -50,6 +50,10 @@ class Interface:
         """{name: tensor} -> the structure that the model's call takes."""
         return keras.tree.pack_sequence_as(self._structure, [named[name] for name in self.inputs])
 
+    def named(self, structure):
+        """The structure that the model's call takes -> {name: tensor}."""
+        return dict(zip(self.inputs, keras.tree.flatten(structure), strict=True))
+
     def unpack(self, batch):
         """One batch as the model takes it (or a dict by input names) -> {name: array}.
 

@@ -69,12 +69,9 @@ def page(record, *, drawn):
             "Exported files", "Each takes a raw window and gives the score of its last row; loaded again, tested."
         ):
             report.table(*_files(record))
-            for row in record["exports"]:
-                if row["error"]:
-                    report.note(f"{text.FORMS.get(row['form'], row['form'])} was not made: {row['error'][:300]}")
             size = f"(N, {model['lookback']}, {len(record['dataset']['columns'])})"
             report.code(
-                f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
+                f'import kerazoo\n\nmodel = kerazoo.load("{text.export_folder(record)}")\n'
                 f"strange = model(windows) > {series[0]['thresholds'][model['name']]:.6g}  # {size}, raw values"
             )
     dataset = record["dataset"]
@@ -191,12 +188,13 @@ def _detected(report, series):
 
 
 def _files(record):
-    rows = []
-    for row in record["exports"]:
-        name = text.FORMS.get(row["form"], row["form"])
-        if row["error"]:
-            rows.append((name, "not made", "", ""))
-        else:
-            share = f"{row['same_detections']:.2%}"
-            rows.append((name, f"{row['difference']:.1e}", share, text.size(row["bytes"])))
+    rows = [
+        (
+            text.FORMS.get(row["form"], row["form"]),
+            f"{row['difference']:.1e}",
+            f"{row['same_detections']:.2%}",
+            text.size(row["bytes"]),
+        )
+        for row in record["exports"]
+    ]
     return ("file", "largest difference", "same detections", "size"), rows

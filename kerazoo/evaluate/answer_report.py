@@ -59,7 +59,7 @@ def page(record):
     lead += f"every file takes ids, TFLite {record['settings']['length']:,} words of a passage, of which it cuts more."
     with report.section("Exported files", lead):
         report.table(*_files(record))
-        folder, sample = record["exports"][0]["folder"], record["samples"][0]
+        folder, sample = text.export_folder(record), record["samples"][0]
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{folder}", engine="saved_model")\n'
             f'model.raw({{"questions": [{sample["question"]!r}], "passages": [passage]}})  # answers, places, ...'

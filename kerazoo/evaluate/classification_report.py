@@ -176,7 +176,7 @@ def _files(report, record):
             ],
         )
         report.code(
-            f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
+            f'import kerazoo\n\nmodel = kerazoo.load("{text.export_folder(record)}")\n'
             "logits = model(images)  # RGB pixels in [0, 255], (N, "
             + ", ".join(map(str, record["model"]["input_size"]))
             + ", 3)"

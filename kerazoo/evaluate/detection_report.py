@@ -191,7 +191,7 @@ def _files(report, record):
         )
         report.code(
             f"kerazoo run object_detection --predict photos --from {record['exports'][0]['folder']}\n\n"
-            f'import kerazoo\n\ndetector = kerazoo.load("{record["exports"][0]["folder"]}")\n'
+            f'import kerazoo\n\ndetector = kerazoo.load("{text.export_folder(record)}")\n'
             f"found = detector(images)  # RGB pixels in [0, 255], (N, {record['model']['input_size'][0]}, "
             f"{record['model']['input_size'][1]}, 3) -> boxes, scores, classes"
         )

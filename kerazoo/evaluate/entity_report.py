@@ -58,7 +58,7 @@ def page(record):
     lead = f"Each was loaded again and judged on {_judged(record)}. The "
     with report.section("Exported files", f"{lead}SavedModel's `raw` takes texts; every file takes ids."):
         report.table(*_files(record))
-        folder = record["exports"][0]["folder"]
+        folder = text.export_folder(record)
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{folder}", engine="saved_model")\n'
             f'model.raw(["{" ".join(record["samples"][0]["words"][:8])}"])  # {{"words": ..., "tags": ...}}'

@@ -27,7 +27,6 @@ def summary(record):
         for e in record["exports"]
     ]
     lines += text.columns(("file", "EER", "size", "largest difference"), files)
-    lines += [f"  {name} was left out: {reason}" for name, reason in record["export_failures"].items()]
     lines += ["", text.speed(record["training"], "images"), f"The whole run took {record['minutes']:.1f} minutes."]
     return "\n".join(lines)
 
@@ -168,11 +167,9 @@ def _files(report, record):
                 for row in record["exports"]
             ],
         )
-        for name, reason in record["export_failures"].items():
-            report.note(f"{name} was left out: {reason}")
         report.code(
             f"import kerazoo\nfrom kerazoo.faces.gallery import Gallery\n\n"
-            f'embed = kerazoo.load("{record["exports"][0]["folder"]}")\n'
+            f'embed = kerazoo.load("{text.export_folder(record)}")\n'
             f"gallery = Gallery(threshold={record['threshold']['unknown']:.3f})\n"
             'gallery.enroll("anna", embed(images))  # RGB pixels in [0, 255], (N, '
             + ", ".join(map(str, record["model"]["input_size"]))

@@ -179,7 +179,7 @@ def _files(report, record):
         if "observed" in covariates:
             inputs += f"; observed (N, {model['lookback']}, {len(covariates['observed'])})"
         report.code(
-            f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
+            f'import kerazoo\n\nmodel = kerazoo.load("{text.export_folder(record)}")\n'
             f"forecast = model({'{' + names + '}' if covariates else 'past'})  # past {inputs}"
         )
 

@@ -69,7 +69,7 @@ def page(record, nats):
     lead = f"Each was loaded again and judged on {_judged(record)}. The difference is of logits. The SavedModel's "
     with report.section("Exported files", f"{lead}endpoint `raw` takes texts and writes on; every file takes ids."):
         report.table(*_files(record))
-        folder = record["exports"][0]["folder"]
+        folder = text.export_folder(record)
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{folder}", engine="saved_model")\n'
             f'model.raw([{record["samples"][0]["prompt"]!r}])  # {{"texts": ...}}'

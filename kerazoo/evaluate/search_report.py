@@ -58,7 +58,7 @@ def page(record):
     lead = "Each was loaded again and embedded some of the texts. The SavedModel's `raw` takes texts; files take ids."
     with report.section("Exported files", lead):
         report.table(*_files(record))
-        folder = record["exports"][0]["folder"]
+        folder = text.export_folder(record)
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{folder}", engine="saved_model")\n'
             'model.raw(["edit photographs"])  # {"vectors": ...}, of length 1'

@@ -202,7 +202,7 @@ def _files(report, record):
         )
         height, width = record["dataset"]["size"]
         report.code(
-            f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
+            f'import kerazoo\n\nmodel = kerazoo.load("{text.export_folder(record)}")\n'
             f"logits = model(images)  # RGB pixels in [0, 255], (N, {height}, {width}, 3)\n"
             "classes = logits.argmax(axis=-1)"
         )

@@ -76,7 +76,7 @@ def page(record, evaluation, data):
     with report.section("Exported files", lead):
         report.table(*class_tables.files(record["exports"], "one series"))
         report.code(
-            f'import kerazoo\n\nmodel = kerazoo.load("{record["exports"][0]["folder"]}")\n'
+            f'import kerazoo\n\nmodel = kerazoo.load("{text.export_folder(record)}")\n'
             f"logits = model(series)  # (N, {dataset['length']}, {dataset['channels']}), raw values"
         )
     dataset = record["dataset"]

@@ -80,9 +80,7 @@ def page(record, looks):
         "Exported files", f"{lead}SavedModel's `raw` takes texts; its score is of the whole test part."
     ):
         report.table(*_files(record))
-        for reason in record["left_out"]:
-            report.note(f"Left out: {reason}")
-        folder = record["exports"][0]["folder"]
+        folder = text.export_folder(record)
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{folder}", engine="saved_model")\n'
             f'model.raw([{charts.shorten(record["samples"][0]["source"], 60)!r}])  # {{"texts": ...}}'

@@ -62,7 +62,7 @@ def exported(rows, score, name, unit):
     return head, [
         (
             FORMS.get(row["form"], row["form"]),
-            "n/a" if row[score] is None else f"{row[score]:.1f}",
+            "n/a" if row.get(score) is None else f"{row[score]:.1f}",
             f"{row['nats']:.4f}",
             f"{row['difference']:.1e}",
             size(row["bytes"]),
@@ -70,3 +70,8 @@ def exported(rows, score, name, unit):
         )
         for row in rows
     ]
+
+
+def export_folder(record):
+    """The folder of a run's exported files, for a line of code to copy; where all were left out, a name for it."""
+    return next((row["folder"] for row in record["exports"]), "the export's folder")

@@ -74,7 +74,7 @@ def page(record, evaluation, explained):
         "Exported files", f"{lead}`raw` takes texts; every file takes ids, as tokenizer.json gives them."
     ):
         report.table(*_files(record))
-        folder = record["exports"][0]["folder"]
+        folder = text.export_folder(record)
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{folder}", engine="saved_model")\n'
             'model.raw(["What a film!"])  # {"labels": ..., "scores": ...}, best first'

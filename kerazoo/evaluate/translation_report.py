@@ -76,9 +76,7 @@ def page(record, shares):
     lead = f"Each was loaded again and judged on {_judged(record)}, given what of the reference is there already. The "
     with report.section("Exported files", f"{lead}SavedModel's `raw` takes texts; its BLEU is of the whole test part."):
         report.table(*_files(record))
-        for reason in record["left_out"]:
-            report.note(f"Left out: {reason}")
-        folder = record["exports"][0]["folder"]
+        folder = text.export_folder(record)
         report.code(
             f'import kerazoo\n\nmodel = kerazoo.load("{folder}", engine="saved_model")\n'
             f'model.raw([{record["samples"][0]["source"]!r}])  # {{"texts": ...}}'

@@ -11,7 +11,19 @@ import keras
 
 from kerazoo import global_state
 from kerazoo.engines.interface import Interface
-from kerazoo.exporters import data, onnx, raw, raw_answers, raw_language, raw_tags, raw_translation, raw_vectors, tflite
+from kerazoo.exporters import (
+    data,
+    onnx,
+    raw,
+    raw_answers,
+    raw_check,
+    raw_language,
+    raw_tags,
+    raw_translation,
+    raw_vectors,
+    tflite,
+)
+from kerazoo.exporters.detector import suppresses
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
 from kerazoo.exporters.versions import new_version
 from kerazoo.exporters.writing import Writing
@@ -75,7 +87,8 @@ def export(
         An `ExportReport`; `print` shows it as a table.
 
     Raises:
-        ValueError: an unknown format or option, "int8" without data, a size left open for TFLite.
+        ValueError: an unknown format or option, "int8" without data or of a detector with suppression, a size left open
+            for TFLite.
         ImportError: ONNX without its packages.
         ExportError: a conversion that failed (with the operations that the format lacks), or a file
             that does not answer as the model does. Tolerances are in `kerazoo.exporters.parity`.
@@ -105,6 +118,12 @@ def export(
         raise ValueError(f"`batch_size` must be None or a positive whole number. Received: {batch_size!r}.")
     if "int8" in quantize and representative_data is None:
         raise ValueError('`quantize="int8"` is calibrated on `representative_data`. Received: None.')
+    if "int8" in quantize and suppresses(model):
+        raise ValueError(
+            '`quantize="int8"` cannot hold a suppression of boxes: export the detector itself, whose raw heads become '
+            'boxes by `model.heads.decode`, or quantise by "dynamic" or "float16". '
+            f"Received: {model.name!r}, which ends in suppression."
+        )
     if "onnx" in formats:
         onnx.require()
     if keras.backend.backend() != "tensorflow":
@@ -134,6 +153,10 @@ def export(
         else:
             raw.check_texts(interface, metadata, tokenizer)
             endpoint = raw.of_texts(interface, metadata, tokenizer)
+
+    def check(served):
+        return raw_check.problem(served, interface, metadata, tokenizer)
+
     shapes = _shapes(interface, representative_data, needed="tflite" in formats or quantize)
     with new_version(path) as (folder, move):
         writing = Writing(interface, folder, metadata=metadata, on_error=on_error)
@@ -141,7 +164,7 @@ def export(
         if tokenizer is not None:
             writing.write_tokenizer(tokenizer)
         if verify:
-            writing.verify(representative_data)
+            writing.verify(representative_data, check_raw=check if endpoint else None)
         return _finish(writing.report(verified=verify), folder, move)
 
 

@@ -1,9 +1,9 @@
 """Whether a file of a detector with suppression (`kerazoo.decoding.with_boxes`) finds what the model finds.
 
-Which of two nearly equal boxes stays is decided by the last digits of their scores, and an untrained detector has little
-else. So a file's boxes are held against all boxes that the model had to choose from: each must be one of them, and
-together they must be what suppression may choose where scores and overlaps are known to the tolerance only. The raw heads
-are compared by a file of their own, also where no box scores above the threshold.
+Which of two nearly equal boxes stays is decided by the last digits of their scores, and an untrained detector has few
+others. So a file's boxes are held against all boxes that the model's raw heads give: each must be one of them, and
+together they must be what suppression may choose where scores and overlaps are known to the tolerance only. Where no
+box scores above the threshold, `kerazoo.exporters.writing` compares a file of what comes before suppression.
 """
 
 import keras

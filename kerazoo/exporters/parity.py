@@ -2,8 +2,8 @@
 
 The reference is `model(x, training=False)`. What an output is decides how it is measured (`score_outputs`):
 
-- scores of classes (softmax over an axis) by their log-probabilities, so that adding a constant to a row of logits changes
-  nothing and hides nothing: the largest difference over the largest distance of a log-probability from its row's mean;
+- scores of classes (softmax over an axis) by their log-probabilities, so that adding a constant to a row of logits
+  changes and hides nothing: the largest difference over the largest distance of one from its row's mean;
 - everything else (regressions, vectors, single units, independent units, raw heads) by its values: the largest
   difference over the largest absolute value.
 
@@ -113,7 +113,7 @@ def compare(received, reference, *, kind, classifier):
     error = max(errors.values())
     if not np.isfinite(error):
         return Parity(error, agreed, "an output is not finite")
-    # Quantised scores may be off where the answers are the same, and so may then what a next call takes: it is no answer.
+    # Quantised scores may be off where the answers are the same; so may what a next call takes, which is no answer.
     same = {name: agreements.get(name, agreed if name.startswith(CARRIED) else None) for name in errors}
     forgiven = kind[1] in ("dynamic", "int8")
     failed = {

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 
-def write(interface, folder, *, batch_size=None, shapes=None, raw=None):
+def write(interface, folder, *, batch_size=None, shapes=None, raw=None, positional=False):
     """Writes the endpoints `serve` and `serving_default` (inference mode), and `raw` where asked.
 
     Args:
@@ -16,12 +16,21 @@ def write(interface, folder, *, batch_size=None, shapes=None, raw=None):
         batch_size: the only batch it takes; None takes any.
         shapes: {input: shape} for sizes that the model leaves open.
         raw: the endpoint from files or texts to labels and scores, a `Raw`, or None.
+        positional: let `serve` take the inputs as the model's call does too (one array, a list, a dictionary), as
+            Keras's own export and `keras.layers.TFSMLayer` do. Converters need the names alone.
     """
     archive = keras.export.ExportArchive()
     archive.track(interface.model)
     specs = interface.tensor_specs(batch_size, shapes)
-    endpoint = tf.function(interface.serve, autograph=False)
-    endpoint.get_concrete_function(**specs)  # A function traced by keywords keeps the inputs' names.
+
+    def serve(*inputs, **named):
+        return by_name(**interface.named(*inputs)) if inputs else interface.serve(**named)
+
+    endpoint = tf.function(serve, autograph=False)
+    # A function traced by keywords keeps the inputs' names. Traced first, it is the signature; others call it.
+    by_name = endpoint.get_concrete_function(**specs)
+    if positional:
+        endpoint.get_concrete_function(interface.pack(specs))
     archive.add_endpoint("serve", endpoint)
     if raw:
         if raw.resource is not None:

@@ -6,6 +6,7 @@ import time
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerazoo import engines
 from kerazoo.engines import files as names
@@ -38,7 +39,7 @@ class Writing:
         work.mkdir()
         if "saved_model" in formats:
             started = time.perf_counter()
-            saved_model.write(self.interface, self.folder, raw=raw)
+            saved_model.write(self.interface, self.folder, raw=raw, positional=True)
             file = ExportedFile("saved_model", None, "saved_model", path=".")
             file.seconds = round(time.perf_counter() - started, 3)
             self.files.append(file)
@@ -100,8 +101,13 @@ class Writing:
         """What turns texts into the ids that the files take, as Keras's JSON."""
         write_json(keras.saving.serialize_keras_object(tokenizer), self.folder / names.TOKENIZER)
 
-    def verify(self, data):
-        """Reloads every file from disk, compares it with the model, and times the ones that pass."""
+    def verify(self, data, *, check_raw=None):
+        """Reloads every file from disk, compares it with the model, and times the ones that pass.
+
+        Args:
+            data: representative inputs, or None for random ones.
+            check_raw: from the reloaded `raw` endpoint to what is wrong with it; None where there is no such endpoint.
+        """
         if data is None:
             inputs = self.interface.random(RANDOM_SAMPLES)
         else:
@@ -116,6 +122,8 @@ class Writing:
             engine = None
             if problem is None:
                 engine, problem = self._compare(file, interface, inputs, reference)
+            if problem is None and check_raw and file.format == "saved_model":
+                problem = _raw_problem(engine, check_raw)
             if problem:
                 self._fail(file, problem)
                 continue
@@ -243,6 +251,14 @@ def _reference(interface, inputs, size=32):
         outputs = interface.serve(**{name: value[start : start + size] for name, value in inputs.items()})
         pieces.append({name: np.asarray(value) for name, value in outputs.items()})
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def _raw_problem(engine, check):
+    try:
+        found = check(engine.raw)
+    except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+        return f"The endpoint `raw` was written and does not run: {error}"
+    return found and f"The endpoint `raw` does not answer as the model does: {found}."
 
 
 def _not_finite(reference):

@@ -4,22 +4,37 @@ Any functional model will do whose layers look at one position each, but for tho
 `initial_state(batch, length)` and `step(*inputs, state=, position=)`, or as a recurrent layer of Keras that returns its
 sequences and its state. A layer whose first state comes from the source has `first_state(*inputs)` in its place. What
 does not depend on the tokens (an encoder and all that is made of its answers) is computed once.
+
+No list of layers and operations is complete (a cumulative sum, a softmax over time, a function of one's own mix
+positions too), so that a `Stepper` compares its steps with the whole model on a few random tokens when it is made.
 """
 
 import functools
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 # Layers of Keras whose answer at one position depends on others, with nothing to go on from.
 MIXING = (
     layers.AdditiveAttention,
     layers.Attention,
+    layers.AveragePooling1D,
     layers.Bidirectional,
     layers.Conv1D,
+    layers.Conv1DTranspose,
+    layers.DepthwiseConv1D,
+    layers.GlobalAveragePooling1D,
+    layers.GlobalMaxPooling1D,
     layers.GroupQueryAttention,
+    layers.MaxPooling1D,
     layers.MultiHeadAttention,
+    layers.SeparableConv1D,
 )
+COMPARED = 6  # Random tokens on which steps are compared with the whole model.
+# Largest difference of logits over their largest distance from the mean: rounding in another order of operations.
+TOLERANCE = 1e-3
+HALF = 0.1  # In bfloat16 or float16.
 
 
 class Stepper:
@@ -30,8 +45,8 @@ class Stepper:
         tokens: that input's name.
 
     Raises:
-        ValueError: a model without that input, with a layer of Keras that mixes positions, or one that keeps a state
-            and is called twice.
+        ValueError: a model without that input, with a layer of Keras that mixes positions, one that keeps a state
+            and is called twice, or a model whose logits are others step by step than all at once.
 
     Example:
 
@@ -60,6 +75,7 @@ class Stepper:
         self._keepers = [node.operation for node in nodes if _keeps(node.operation)]
         if len(set(map(id, self._keepers))) < len(self._keepers):
             raise ValueError("Every layer that keeps a state must be called once in the model.")
+        self._compare(model, tokens)
 
     @property
     def context(self):
@@ -99,6 +115,49 @@ class Stepper:
             return output
 
         return self._through(tokens, encoded, step), state
+
+    def _compare(self, model, tokens):
+        """Refuses a model whose logits are others step by step than all at once, on random tokens."""
+        rng, count = np.random.default_rng(0), min(self.context or COMPARED, COMPARED)
+        sizes = [getattr(layer, "input_dim", None) for layer in model._flatten_layers()]
+        ids = max(min((size for size in sizes if isinstance(size, int)), default=model.outputs[0].shape[-1]), 2)
+
+        def sample(tensor):
+            shape = [1, *(count if size is None else size for size in tensor.shape[1:])]
+            if "int" in tensor.dtype:
+                return rng.integers(1, ids, shape).astype(tensor.dtype)  # Without 0, the padding.
+            return rng.normal(size=shape).astype(tensor.dtype)
+
+        given = {tensor.name: sample(tensor) for tensor in model.inputs}
+        count = min(count, given[tokens].shape[1])
+        answers = model(keras.tree.map_structure(lambda tensor: given[tensor.name], model.input), training=False)
+        whole = ops.convert_to_numpy(ops.cast(keras.tree.flatten(answers)[0], "float32"))[:, :count]
+        try:
+            stepped = self._stepped(given, tokens, count)
+        except Exception as error:  # Whatever an operation that needs all positions raises.
+            raise ValueError(
+                f"The model must be one that can be gone through token by token. Received: {model.name!r}, which fails "
+                f"at one token: {' '.join(str(error).split())[:300]}"
+            ) from error
+        if stepped.shape != whole.shape:
+            stepped = np.full_like(whole, np.inf)
+        spread = np.abs(whole - whole.mean(axis=-1, keepdims=True)).max()
+        error = np.abs(stepped - whole).max() / max(spread, 1e-6)
+        dtypes = {layer.compute_dtype for layer in model._flatten_layers()}
+        if not error <= (HALF if dtypes & {"bfloat16", "float16"} else TOLERANCE):
+            raise ValueError(
+                "The logits after a token must follow from it, those before it and states that are kept, as they do of "
+                f"the whole model. Received: {model.name!r}, whose logits differ by {error:.1e} of their spread."
+            )
+
+    def _stepped(self, given, tokens, count):
+        """Logits (1, count, V) of the first tokens of {input: array}, one after the other."""
+        encoded = self.encode(*(given[tensor.name] for tensor in self.encoder.inputs)) if self.encoder else []
+        state, pieces = self.initial_state(1, count, encoded), []
+        for position in range(count):
+            logits, state = self(given[tokens][:, position : position + 1], state, position, encoded)
+            pieces.append(ops.convert_to_numpy(ops.cast(logits, "float32")))
+        return np.concatenate(pieces, axis=1)
 
     def _through(self, tokens, encoded, step):
         """The logits, with `step(index, layer, *inputs, **options)` in place of each layer that keeps a state."""
