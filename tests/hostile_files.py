@@ -674,10 +674,41 @@ def repacked(path, compression):
             archive.writestr(name, data)
 
 
+def bytes_of(kind):
+    """Another valid file, under this one's name."""
+
+    def made(path):
+        name, write, _, maker = FORMATS[kind]
+        write(path.parent / f"other-{name}", maker())
+        (path.parent / f"other-{name}").replace(path)
+
+    return made
+
+
+def integers(path):
+    import torch
+
+    tensors = {name: torch.from_numpy(array.astype("int64")) for name, array in tensors_of(dense_model()).items()}
+    torch.save(tensors, path)
+
+
 def cut_short(path):
     path.write_bytes(path.read_bytes()[: -path.stat().st_size // 3])
 
 
+CORPUS["pth: integers"] = ("pth", integers)
+for _kind, _other in (
+    ("h5", "keras weights"),
+    ("keras weights", "h5"),
+    ("keras model", "pth"),
+    ("pth", "safetensors"),
+    ("pth", "keras weights"),
+    ("pth before 1.6", "gguf"),
+    ("safetensors", "pth"),
+    ("gguf", "safetensors"),
+    ("joblib", "pth before 1.6"),
+):
+    CORPUS[f"{_kind}: renamed {_other}"] = (_kind, bytes_of(_other))
 # What every format has to stand; what is left of a text, or of an image without an end, can be whole.
 for _kind in FORMATS:
     CORPUS[f"{_kind}: empty"] = (_kind, content(b""))
