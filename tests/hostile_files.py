@@ -20,6 +20,7 @@ import keras
 import lz4.frame
 import numpy as np
 import pandas
+import torch_archives
 from PIL import Image
 
 import kerazoo
@@ -75,16 +76,11 @@ def write_keras(path, model):
 
 
 def write_pth(path, model):
-    import torch
-
-    torch.save({name: torch.from_numpy(array.copy()) for name, array in tensors_of(model).items()}, path)
+    torch_archives.write_pth(path, tensors_of(model))
 
 
 def write_old_pth(path, model):
-    import torch
-
-    tensors = {name: torch.from_numpy(array.copy()) for name, array in tensors_of(model).items()}
-    torch.save(tensors, path, _use_new_zipfile_serialization=False)
+    torch_archives.write_legacy(path, tensors_of(model))
 
 
 def write_safetensors(path, model):
@@ -686,10 +682,12 @@ def bytes_of(kind):
 
 
 def integers(path):
-    import torch
-
-    tensors = {name: torch.from_numpy(array.astype("int64")) for name, array in tensors_of(dense_model()).items()}
-    torch.save(tensors, path)
+    tensors = {name: array.astype("int64") for name, array in tensors_of(dense_model()).items()}
+    content = {
+        name: torch_archives.rebuilt(str(key), array, kind="LongStorage")
+        for key, (name, array) in enumerate(tensors.items())
+    }
+    torch_archives.write_archive(path, content, {str(key): array for key, array in enumerate(tensors.values())})
 
 
 def cut_short(path):
