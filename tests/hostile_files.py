@@ -20,6 +20,7 @@ import keras
 import lz4.frame
 import numpy as np
 import pandas
+import torch_archives
 from PIL import Image
 
 import kerazoo
@@ -75,16 +76,11 @@ def write_keras(path, model):
 
 
 def write_pth(path, model):
-    import torch
-
-    torch.save({name: torch.from_numpy(array.copy()) for name, array in tensors_of(model).items()}, path)
+    torch_archives.write_pth(path, tensors_of(model))
 
 
 def write_old_pth(path, model):
-    import torch
-
-    tensors = {name: torch.from_numpy(array.copy()) for name, array in tensors_of(model).items()}
-    torch.save(tensors, path, _use_new_zipfile_serialization=False)
+    torch_archives.write_legacy(path, tensors_of(model))
 
 
 def write_safetensors(path, model):
@@ -674,10 +670,43 @@ def repacked(path, compression):
             archive.writestr(name, data)
 
 
+def bytes_of(kind):
+    """Another valid file, under this one's name."""
+
+    def made(path):
+        name, write, _, maker = FORMATS[kind]
+        write(path.parent / f"other-{name}", maker())
+        (path.parent / f"other-{name}").replace(path)
+
+    return made
+
+
+def integers(path):
+    tensors = {name: array.astype("int64") for name, array in tensors_of(dense_model()).items()}
+    content = {
+        name: torch_archives.rebuilt(str(key), array, kind="LongStorage")
+        for key, (name, array) in enumerate(tensors.items())
+    }
+    torch_archives.write_archive(path, content, {str(key): array for key, array in enumerate(tensors.values())})
+
+
 def cut_short(path):
     path.write_bytes(path.read_bytes()[: -path.stat().st_size // 3])
 
 
+CORPUS["pth: integers"] = ("pth", integers)
+for _kind, _other in (
+    ("h5", "keras weights"),
+    ("keras weights", "h5"),
+    ("keras model", "pth"),
+    ("pth", "safetensors"),
+    ("pth", "keras weights"),
+    ("pth before 1.6", "gguf"),
+    ("safetensors", "pth"),
+    ("gguf", "safetensors"),
+    ("joblib", "pth before 1.6"),
+):
+    CORPUS[f"{_kind}: renamed {_other}"] = (_kind, bytes_of(_other))
 # What every format has to stand; what is left of a text, or of an image without an end, can be whole.
 for _kind in FORMATS:
     CORPUS[f"{_kind}: empty"] = (_kind, content(b""))

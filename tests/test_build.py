@@ -226,6 +226,8 @@ def test_an_archive_is_data(saved, tmp_path):
 def test_unknown_weights_are_refused():
     with pytest.raises(ValueError, match="Unknown weights for 'resnet18'"):
         small(weights="imagnet")
+    with pytest.raises(ValueError, match=r"Models that have 'imagenet': keras_resnet50, .* \(\d\d in all\)\.$"):
+        kerazoo.build("resnet50", weights="imagenet")
     with pytest.raises(FileNotFoundError, match="must be a tag or an existing file"):
         small(weights="nowhere/model.keras")
 

@@ -227,6 +227,20 @@ def test_files_that_are_something_else_are_refused(file, tmp_path):
         kerazoo.build("smollm2_135m", weights=str(path), depth=1)
 
 
+def test_a_matrix_of_the_outputs_own(file, tmp_path):
+    """It is taken by a model that has one; a model whose output's matrix is the embedding takes no other."""
+    _, model = file
+    embedding = model.get_layer("embedding").get_weights()[0]
+    path = write_gguf(tmp_path / "own.gguf", model, extra={"output.weight": embedding[::-1].copy()})
+    received = kerazoo.build("smollm2_135m", weights=path)
+    np.testing.assert_array_equal(received.get_layer("embedding").get_weights()[1], embedding[::-1].T)
+    with pytest.raises(ValueError, match="lm_head.weight must be equal to its model.embed_tokens.weight"):
+        kerazoo.build("smollm2_135m", weights=path, tied=True)
+    path = write_gguf(tmp_path / "same.gguf", model, extra={"output.weight": embedding})
+    received = kerazoo.build("smollm2_135m", weights=path, tied=True)
+    np.testing.assert_array_equal(received.get_layer("embedding").get_weights()[0], embedding)
+
+
 # Byte pairs.
 
 

@@ -200,3 +200,16 @@ def test_interleaved_times_every_call_in_turns():
     times = timing.interleaved({name: lambda name=name: order.append(name) for name in "ab"}, seconds=0, rounds=2)
     assert order == list("aabbaabb")  # The first of each burst is not timed.
     assert {name: len(values) for name, values in times.items()} == {"a": 2, "b": 2}
+
+
+def test_a_damaged_keras_file_is_not_a_missing_one(tmp_path):
+    path = tmp_path / "model.keras"
+    with pytest.raises(FileNotFoundError):
+        kerazoo.load(path)
+    kerazoo.build("mlp", jit_compile=False).save(path)
+    whole = path.read_bytes()
+    for content in (b"", b"no archive", whole[: len(whole) // 2], whole.replace(b"dtype", b"dtypo", 3)):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"model\.keras (is damaged|cannot be read)") as caught:
+            kerazoo.load(path)
+        assert "\n" not in str(caught.value) and "File not found" not in str(caught.value)

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,10 @@ import pytest
 pytest.importorskip("safetensors")
 pytest.importorskip("gguf")
 pytest.importorskip("lz4")
-pytest.importorskip("torch")
 
 import hostile_files as hostile
+
+from kerazoo.data import archives
 
 MOST = 150 * 2**20  # Bytes that reading a small file may take for a while.
 
@@ -67,6 +70,22 @@ def test_hostile_files(tmp_path, models, monkeypatch, name):
     assert grown < MOST, f"{grown / 2**20:.0f} MiB"
     assert sorted(tmp_path.rglob("*")) == there
     assert all(np.array_equal(*pair) for pair in zip(weights_of(models[maker]), before, strict=True))
+
+
+def test_archives_of_a_whole_folder(tmp_path):
+    """Their first member is the folder itself."""
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner" / "one.txt").write_text("one", encoding="utf-8")
+    with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as archive:
+        archive.add(folder, ".")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.mkdir("./")
+        archive.write(folder / "inner" / "one.txt", "./inner/one.txt")
+    assert archives.read_tar(tmp_path / "a.tar.xz") == {"./inner/one.txt": b"one"}
+    assert archives.read_zip(tmp_path / "a.zip") == {"inner/one.txt": b"one"}
+    with pytest.raises(IsADirectoryError):
+        archives.read_zip(folder)
 
 
 def test_some_mutations_of_every_format():

@@ -2,6 +2,7 @@
 
 import bz2
 import contextlib
+import errno
 import gzip
 import io
 import lzma
@@ -33,6 +34,7 @@ DAMAGED = (
     ValueError,
     struct.error,
 )
+OUTSIDE = (FileNotFoundError, PermissionError, IsADirectoryError)  # No fault of the archive.
 OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 
 
@@ -82,10 +84,8 @@ def open_zip(path):
             check_overlap(archive, size)
             check_expansion(sum(member.file_size for member in members), size, path)
             yield archive
-    except FileNotFoundError:
-        raise
     except DAMAGED as error:
-        if str(path) in str(error):
+        if isinstance(error, OUTSIDE) or getattr(error, "errno", None) == errno.ENOSPC or str(path) in str(error):
             raise
         raise ValueError(f"{path} is damaged or no zip archive: {error}") from error
 
@@ -142,10 +142,8 @@ def read_tar(path, wanted=lambda name: True):
                 contents[member.name] = archive.extractfile(member).read()
                 if len(contents[member.name]) != member.size:
                     raise ValueError("it is cut short")
-    except FileNotFoundError:
-        raise
     except DAMAGED as error:
-        if str(path) in str(error):
+        if isinstance(error, OUTSIDE) or getattr(error, "errno", None) == errno.ENOSPC or str(path) in str(error):
             raise
         raise ValueError(f"{path} is damaged or no tar archive: {error}") from error
     return contents
@@ -158,7 +156,8 @@ def check_member(name, archive):
         ValueError: it is absolute, or climbs with `..`.
     """
     path = PurePosixPath(name.replace("\\", "/"))
-    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
+    # The folder itself, ".", has no parts.
+    if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]) or "\0" in name:
         raise ValueError(f"{archive} has a member that leaves its folder, which is refused: {name!r:.80}.")
 
 

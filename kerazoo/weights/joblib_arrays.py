@@ -64,7 +64,7 @@ class _Reader(pickles.Reader):
         if getattr(known, "parts", None) != TYPE:
             return super().call(known, arguments)
         if arguments[0] not in KINDS:
-            raise ValueError(f"arrays must be of {KINDS}. Received: {arguments[0]!r:.40}.")
+            raise ValueError(f"arrays must be of {KINDS}. Received: {pickles.said(arguments[0])}.")
         return _Type(arguments[0])
 
     def new(self, known):
@@ -73,7 +73,7 @@ class _Reader(pickles.Reader):
     def build(self, value, state):
         if isinstance(value, _Type):
             if state[1] != "<":
-                raise ValueError(f"arrays must be little-endian. Received: {state[1]!r:.40}.")
+                raise ValueError(f"arrays must be little-endian. Received: {pickles.said(state[1])}.")
             return value
         if getattr(value, "parts", None) != WRAPPER:
             return super().build(value, state)
@@ -84,7 +84,7 @@ class _Reader(pickles.Reader):
         if not isinstance(dtype, _Type) or order != "C":
             raise ValueError("arrays must be of numbers, in C's order.")
         if not all(type(number) is int and number >= 0 for number in shape):
-            raise ValueError(f"a shape must be of counts. Received: {shape!r:.80}.")
+            raise ValueError(f"a shape must be of counts. Received: {pickles.said(shape)}.")
         self.stream.read(self.stream.read(1)[0])  # They are left free to align the numbers.
         kind, count = np.dtype(f"<{dtype.kind}"), math.prod(shape)
         content = self.stream.read(kind.itemsize * count)

@@ -32,13 +32,16 @@ def load_encoder(model, preset, *, backbone, pooling):
     need("keras_hub", extra="text")
     import keras_hub
 
-    if Path(preset).suffix == ".zip" and Path(preset).is_file():
-        core, heads = _of_archive(Path(preset)), {}
-    elif (Path(preset) / "task.json").is_file():
-        source = fetched(keras_hub.models.TextClassifier, preset)
-        core, heads = source.backbone, _with_weights(source)
-    else:
-        core, heads = fetched(keras_hub.models.Backbone, preset), {}
+    try:
+        if Path(preset).suffix == ".zip" and Path(preset).is_file():
+            core, heads = _of_archive(Path(preset)), {}
+        elif (Path(preset) / "task.json").is_file():
+            source = fetched(keras_hub.models.TextClassifier, preset)
+            core, heads = source.backbone, _with_weights(source)
+        else:
+            core, heads = fetched(keras_hub.models.Backbone, preset), {}
+    except KeyError as error:  # Of a configuration.
+        raise ValueError(f"keras-hub does not find {error} in the configuration of {str(preset)!r}.") from error
     if type(core).__name__ != backbone:
         raise ValueError(f"The preset {preset!r} must be a {backbone}. Received: {type(core).__name__}.")
     offered, wanted = _with_weights(core), _with_weights(model)

@@ -156,6 +156,13 @@ def pairs(items):
     return found
 
 
+def said(value):
+    """A value in a message: on one line, not long, however a pickle has nested it."""
+    if isinstance(value, tuple) and all(type(item) is int for item in value):
+        return repr(value)[:80]
+    return repr(value)[:40] if isinstance(value, KEYS) else type(value).__name__
+
+
 def _of(kind, value):
     if type(value) is not kind:
         raise TypeError(f"{kind.__name__} in place of {type(value).__name__}")

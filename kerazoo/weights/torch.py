@@ -112,7 +112,9 @@ def load_tensors(model, tensors, names, *, path) -> list:
     for torch_name, (layer, variable, transform) in wanted.items():
         tensor = tensors.get(torch_name)
         value = None if tensor is None else _transformed(tensor, transform)
-        if value is not None and value.shape == tuple(variable.shape):
+        if value is not None and (value.dtype.kind == "f") != ("float" in variable.dtype):
+            mismatched.append(f"{torch_name} {value.dtype} for {variable.path} {variable.dtype}")
+        elif value is not None and value.shape == tuple(variable.shape):
             values.append((layer, variable, value))
         elif layer in heads:
             fresh.add(layer)
@@ -128,7 +130,7 @@ def load_tensors(model, tensors, names, *, path) -> list:
         for name, tensor in further.items()
         if not any(name.endswith(suffix) and is_unused(tensor) for suffix, is_unused in UNUSED.items())
     )
-    problems = {"missing": missing, "unexpected": unexpected, "of another shape": mismatched}
+    problems = {"missing": missing, "unexpected": unexpected, "of another shape or type": mismatched}
     if any(problems.values()):
         said = "; ".join(
             f"{len(found)} {kind} ({', '.join(found[:5])}{', ...' if len(found) > 5 else ''})"

@@ -88,12 +88,12 @@ class _Reader(pickles.Reader):
             or not re.fullmatch(r"\d{1,20}", key)
             or any(reference[5:])
         ):
-            raise ValueError(f"an unknown storage: {kind!r:.40}, {dtype!r:.40}, {key!r:.40}.")
+            raise ValueError(f"an unknown storage: {pickles.said(kind)}, {pickles.said(dtype)}, {pickles.said(key)}.")
         if (key, dtype) not in self._storages:
             self._storages[key, dtype] = self._storage(key, dtype, elements)
         storage = self._storages[key, dtype]
         if storage.size != elements:
-            raise ValueError(f"storage {key} must have {storage.size} elements. Received: {elements!r:.40}.")
+            raise ValueError(f"storage {key} must have {storage.size} elements. Received: {pickles.said(elements)}.")
         return storage
 
     def _tensor(self, storage, offset, shape, strides, requires_grad, hooks, metadata=None):
@@ -107,7 +107,9 @@ class _Reader(pickles.Reader):
         if sound and count:
             sound = offset + sum((n - 1) * step for n, step in zip(shape, strides)) < storage.size
         if not sound:
-            raise ValueError(f"a tensor of shape {shape!r:.80} and strides {strides!r:.80} leaves its storage.")
+            raise ValueError(
+                f"a tensor of shape {pickles.said(shape)} and strides {pickles.said(strides)} leaves its storage."
+            )
         self._elements += count
         if self._elements > MOST_VIEWS * self._size:
             raise ValueError("its tensors together have many more elements than the file.")
@@ -163,7 +165,7 @@ class _LegacyReader(_Reader):
     def _storage(self, key, dtype, elements):
         width = _width(dtype)
         if type(elements) is not int or not 0 <= elements * width <= self._left:
-            raise ValueError(f"storage {key} has {elements!r:.40} elements, which the file cannot hold.")
+            raise ValueError(f"storage {key} has {pickles.said(elements)} elements, which the file cannot hold.")
         self._left -= elements * width
         return np.zeros(elements, "float32" if dtype == "bfloat16" else dtype)
 
