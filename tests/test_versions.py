@@ -69,6 +69,14 @@ def test_both_ends_of_the_range(monkeypatch, version, expected):
             versions.require_supported("keras", "a reason")
 
 
+def test_another_keras_trains_on_one_device_alone(monkeypatch):
+    from kerazoo.training.distribution import keras_fit
+
+    monkeypatch.setattr(versions.importlib.metadata, "version", lambda name: "3.99.0")
+    with pytest.raises(RuntimeError, match="Received: keras 3.99.0"), keras_fit.for_replicas():
+        pass
+
+
 def test_the_keras_at_hand_has_what_training_on_several_replicas_exchanges():
     """Holds for every version of the range: names and signatures of Keras's private functions."""
     from keras.src.backend.tensorflow import trainer

@@ -83,7 +83,7 @@ def _replacements(trainer):
         return self.test_function
 
     def make_predict_function(self, force=False):
-        if not _distributed(self.distribute_strategy):
+        if not _distributed(self.distribute_strategy) or self.steps_per_execution > 1:
             return predict_before(self, force)
         if self.predict_function is None or force:
             step, strategy = self._autoconvert_optionals(parts.predict_step(self)), self.distribute_strategy
