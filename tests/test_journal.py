@@ -200,9 +200,9 @@ def test_several_steps_of_one_execution_are_told(tmp_path):
     model = small_model()
     model.compile(keras.optimizers.SGD(1.0), "mse", steps_per_execution=3)
     journal = Journal(tmp_path, configuration={}, monitor="loss", mode="min")
-    x, y = data(24)
+    x, y = data(20)
     y[16] = INF
-    with pytest.raises(ValueError, match="loss was (inf|nan) at one of the steps 4 to 6 of epoch 1"):
+    with pytest.raises(ValueError, match="loss was (inf|nan) at one of the steps 4 to 5 of epoch 1"):
         journal.fit(model, x, y, epochs=2, batch_size=4, shuffle=False, verbose=0)
 
 
@@ -279,7 +279,7 @@ def snapshots(monkeypatch, folder, target):
 
     def replace(source, goal):
         take()  # Written, not moved.
-        if len(taken) < 8:
+        if len(taken) < 6:
             whole = source.read_bytes()
             source.write_bytes(whole[: len(whole) // 2])
             take()  # Half written: the same of every file of a kind.
@@ -293,8 +293,8 @@ def snapshots(monkeypatch, folder, target):
 
 @pytest.mark.parametrize("spacing", [0.0, 1e6])
 def test_a_kill_at_any_write_changes_nothing_of_the_outcome(tmp_path, monkeypatch, spacing):
-    """Better, equal, worse, not finite, better: and patience ends it before the last epoch."""
-    scores, options = [1, 1, 2, NAN, 0, 9], {"patience": 2, "spacing": spacing}
+    """Better, equal, not finite: and patience ends it before the last epoch."""
+    scores, options = [1, 1, NAN, 9], {"patience": 2, "spacing": spacing}
     whole = tmp_path / "whole"
     whole.mkdir()
     with monkeypatch.context() as patch:
@@ -302,7 +302,7 @@ def test_a_kill_at_any_write_changes_nothing_of_the_outcome(tmp_path, monkeypatc
         model, journal, _ = train(whole, scores, **options)
     best = small_model()
     journal.load_best(best)
-    assert (len(journal.history), journal.best_epoch) == (5, 2)
+    assert (len(journal.history), journal.best_epoch) == (3, 1)
     seen = set()
     for place in taken:
         named = place / "journal.json"
@@ -321,7 +321,7 @@ def test_a_kill_at_any_write_changes_nothing_of_the_outcome(tmp_path, monkeypatc
         assert (resumed.stopped, resumed.best_epoch) == (journal.stopped, journal.best_epoch)
         scored = [[epoch["loss"], epoch["score"]] for epoch in resumed.history]
         np.testing.assert_array_equal(scored, [[epoch["loss"], epoch["score"]] for epoch in journal.history])
-    assert seen == ({*range(6)} if spacing == 0 else {0, 1, 5})
+    assert seen == ({*range(4)} if spacing == 0 else {0, 1, 3})
 
 
 SCRIPT = """

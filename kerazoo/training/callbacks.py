@@ -193,7 +193,9 @@ class Journal(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._trained = time.perf_counter()  # Of the last batch: validation comes after it.
         if name := non_finite_loss(logs):
-            self._diverge(f"{name} was {logs[name]} at {describe_step(self._batch, batch, self._epoch)}", logs)
+            self._diverge(
+                f"{name} was {logs[name]} at {describe_step(self._batch, batch, self._epoch, self.params)}", logs
+            )
             if self._leaves:
                 raise _Diverged
 

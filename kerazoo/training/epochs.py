@@ -61,7 +61,7 @@ class RequireFiniteLoss(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if name := non_finite_loss(logs):
-            step = describe_step(self._first, batch, self._epoch)
+            step = describe_step(self._first, batch, self._epoch, self.params)
             raise ValueError(f"Training stops: {name} was {logs[name]} at {step}. A smaller learning rate may help.")
 
 
@@ -73,7 +73,13 @@ def non_finite_loss(logs):
     return None
 
 
-def describe_step(first, last, epoch):
-    """What to call the steps of one execution, counted from 1; all are counted from 0 here."""
+def describe_step(first, last, epoch, params):
+    """What to call the steps of one execution, counted from 1.
+
+    Args:
+        first, last, epoch: as Keras's callbacks are told, counted from 0.
+        params: a callback's.
+    """
+    last = min(last, (params.get("steps") or last + 1) - 1)  # The last execution of an epoch may be cut short.
     steps = f"step {last + 1}" if first == last else f"one of the steps {first + 1} to {last + 1}"
     return f"{steps} of epoch {epoch + 1}"
