@@ -200,7 +200,7 @@ def test_other_boxes_than_the_models_are_errors(untrained, fault):
 
 def test_an_untrained_detector_is_exported(tmp_path):
     """No box scores above the threshold: what comes before suppression is compared instead of nothing."""
-    report = kerazoo.export(detector(), tmp_path, formats="saved_model")
+    report = kerazoo.export(detector(score_threshold=0.9), tmp_path, formats="saved_model")
     assert "before suppression was compared" in report.files[0].notes[-1]
     assert report.files[0].max_relative_error is not None and report.files[0].agreement is None
 
@@ -215,7 +215,7 @@ def test_faults_before_suppression_are_found_where_no_box_is(tmp_path, monkeypat
 
     monkeypatch.setattr(kerazoo.exporters.writing.saved_model, "write", other)
     with pytest.raises(kerazoo.exporters.ExportError, match="Before suppression: .* relative error"):
-        kerazoo.export(detector(), tmp_path / "new", formats="saved_model")
+        kerazoo.export(detector(score_threshold=0.9), tmp_path / "new", formats="saved_model")
     assert not (tmp_path / "new").exists()
 
 
