@@ -14,10 +14,11 @@ PACKAGE = ROOT / "kerazoo"
 # Part of the package -> the parts of kerazoo it may import (itself always).
 ALLOWED = {
     "registry": set(),
+    "errors": set(),
     "extras": set(),
-    "hdf5": set(),
+    "hdf5": {"errors"},
     "paths": set(),
-    "model_files": {"data", "hdf5", "paths"},
+    "model_files": {"data", "errors", "hdf5", "paths"},
     "layers": {"extras", "registry"},
     "losses": {"layers", "registry"},
     "metrics": {"layers", "registry"},
@@ -26,7 +27,7 @@ ALLOWED = {
     "exporters": {"engines", "generation", "paths", "quiet", "registry"},
     "engines": {"model_files", "paths", "quiet", "registry"},
     "evaluate": {"data", "extras", "quiet", "registry"},
-    "data": {"__version__", "extras", "paths", "quiet", "registry"},
+    "data": {"__version__", "errors", "extras", "paths", "quiet", "registry"},
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 # The file says why in its first comment.
