@@ -8,6 +8,7 @@ import traceback
 
 from kerazoo import __version__, catalog, quiet
 from kerazoo.arguments import Parser
+from kerazoo.errors import one_line
 from kerazoo.json_files import dumps
 from kerazoo.signals import Terminated, sigterm_interrupts
 
@@ -30,13 +31,13 @@ def main(argv=None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ValueError, OSError, ImportError) as error:
-        return _failed(quiet.one_line(error), 2, verbose)
+        return _failed(one_line(error), 2, verbose)
     except Terminated:
         return _failed("terminated", 143, False)
     except KeyboardInterrupt:
         return _failed("interrupted", 130, False)
     except Exception as error:
-        message = f"unexpected {type(error).__name__}: {quiet.one_line(error)}"
+        message = f"unexpected {type(error).__name__}: {one_line(error)}"
         return _failed(f"{message} (a fault of kerazoo's: --verbose shows where)", 1, verbose)
 
 

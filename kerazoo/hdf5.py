@@ -12,6 +12,8 @@ import h5py
 import ml_dtypes
 import numpy as np
 
+from kerazoo.errors import one_line
+
 # Kinds of numbers: a weight is filled from numbers of its own kind, of whatever width.
 KINDS = {"f": "float", "i": "integer", "u": "integer", "b": "boolean"}
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_LZF}
@@ -51,7 +53,7 @@ def open_datasets(path, said=None):
             if stored > (size := Path(path).stat().st_size):
                 raise ValueError(f"its datasets take {stored} bytes of a file of {size}.")
         except DAMAGED as error:
-            raise ValueError(f"{said or path} is damaged or no HDF5 file of weights: {error}") from error
+            raise ValueError(f"{said or path} is damaged or no HDF5 file of weights: {one_line(error)}") from error
         yield found
 
 
@@ -79,7 +81,7 @@ def read(dataset, said="The file"):
     try:
         values = dataset[()]
     except DAMAGED as error:
-        raise ValueError(f"{said} is damaged: {dataset.name} cannot be read: {error}") from error
+        raise ValueError(f"{said} is damaged: {dataset.name} cannot be read: {one_line(error)}") from error
     return values.view(ml_dtypes.bfloat16) if _is_bfloat16(dataset) else values
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from kerazoo import data_format, hdf5
 from kerazoo.data.archives import extract, open_zip
+from kerazoo.errors import one_line
 from kerazoo.paths import expand
 
 SUFFIX, WEIGHTS = ".keras", "model.weights.h5"
-LONGEST = 500  # Characters of an error of Keras's, which can go over pages.
 
 
 def load_model(path, *, compile=True):
@@ -53,5 +53,4 @@ def load_model(path, *, compile=True):
     try:
         return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # A configuration can make any class of Keras stumble over its arguments.
-        said = " ".join(str(error).split())
-        raise ValueError(f"{path} cannot be read: {type(error).__name__}: {said[:LONGEST]}") from error
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}: {one_line(error)}") from error

@@ -7,6 +7,8 @@ import sys
 import tempfile
 import warnings
 
+from kerazoo.errors import one_line
+
 # Set before the import: it silences the C++ log after start-up.
 LOG_LEVEL = ("TF_CPP_MIN_LOG_LEVEL", "3")
 TAIL = 4000  # bytes of what was held back, shown after a failure
@@ -14,11 +16,6 @@ TAIL = 4000  # bytes of what was held back, shown after a failure
 
 class KerazooWarning(UserWarning):
     """A warning of kerazoo's own, which a command shows in one line; those of libraries it does not show."""
-
-
-def one_line(message) -> str:
-    """An error's or a warning's text without line breaks; its type where it has no text."""
-    return " ".join(str(message).split()) or type(message).__name__
 
 
 def import_tensorflow():

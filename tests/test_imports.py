@@ -16,11 +16,12 @@ ALLOWED = {
     "registry": set(),
     "image_kinds": set(),
     "image_graph": {"image_kinds"},
+    "errors": set(),
     "extras": set(),
-    "hdf5": set(),
+    "hdf5": {"errors"},
     "paths": set(),
     "data_format": set(),
-    "model_files": {"data", "data_format", "hdf5", "paths"},
+    "model_files": {"data", "data_format", "errors", "hdf5", "paths"},
     "json_files": set(),
     "locking": set(),
     "global_state": set(),
@@ -45,7 +46,17 @@ ALLOWED = {
     },
     "engines": {"global_state", "hardware", "model_files", "paths", "quiet", "registry"},
     "evaluate": {"data", "extras", "hardware", "json_files", "locking", "quiet", "registry"},
-    "data": {"__version__", "extras", "image_graph", "image_kinds", "json_files", "paths", "quiet", "registry"},
+    "data": {
+        "__version__",
+        "errors",
+        "extras",
+        "image_graph",
+        "image_kinds",
+        "json_files",
+        "paths",
+        "quiet",
+        "registry",
+    },
 }
 WITHOUT_TENSORFLOW = ("layers", "losses", "metrics", "models")
 # The file says why in its first comment.

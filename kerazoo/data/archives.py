@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from pathlib import PurePosixPath
 
+from kerazoo.errors import one_line
 from kerazoo.paths import expand
 
 # Bytes of one member and of all taken together. CIFAR-10 as JPEGs has members of 1 kB.
@@ -87,7 +88,7 @@ def open_zip(path):
     except DAMAGED as error:
         if isinstance(error, OUTSIDE) or getattr(error, "errno", None) == errno.ENOSPC or str(path) in str(error):
             raise
-        raise ValueError(f"{path} is damaged or no zip archive: {error}") from error
+        raise ValueError(f"{path} is damaged or no zip archive: {one_line(error)}") from error
 
 
 def extract(path, name, target):
@@ -145,7 +146,7 @@ def read_tar(path, wanted=lambda name: True):
     except DAMAGED as error:
         if isinstance(error, OUTSIDE) or getattr(error, "errno", None) == errno.ENOSPC or str(path) in str(error):
             raise
-        raise ValueError(f"{path} is damaged or no tar archive: {error}") from error
+        raise ValueError(f"{path} is damaged or no tar archive: {one_line(error)}") from error
     return contents
 
 

@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 
 from kerazoo.data.archives import check_expansion
+from kerazoo.errors import one_line
 from kerazoo.paths import expand
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -47,5 +48,5 @@ def read_idx(path):
             if len(content) != size:
                 raise ValueError(f"its header promises {size} bytes of data. Received: {len(content)}")
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile, struct.error) as error:
-        raise ValueError(f"{path} is damaged or no IDX file: {error}.") from error
+        raise ValueError(f"{path} is damaged or no IDX file: {one_line(error)}.") from error
     return np.frombuffer(content, kind).reshape(shape).astype(kind.newbyteorder("="))

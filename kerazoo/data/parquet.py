@@ -1,6 +1,7 @@
 """Parquet tables made by others: no more cells than a file of its size can mean."""
 
 from kerazoo.data.archives import EXPANSION
+from kerazoo.errors import one_line
 from kerazoo.extras import need
 from kerazoo.paths import expand
 
@@ -36,4 +37,4 @@ def read_parquet(path):
     except FileNotFoundError:
         raise
     except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
-        raise ValueError(f"{path} is damaged or no Parquet table: {' '.join(str(error).split())[:300]}.") from error
+        raise ValueError(f"{path} is damaged or no Parquet table: {one_line(error)}.") from error

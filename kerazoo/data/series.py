@@ -7,6 +7,7 @@ import numpy as np
 
 from kerazoo.data.archives import DAMAGED, open_packed
 from kerazoo.data.parquet import read_parquet
+from kerazoo.errors import one_line
 from kerazoo.extras import need
 
 MISSING = ("forward", "error", "keep")
@@ -168,7 +169,7 @@ def _table(path):
             raise ValueError(f"every row must have as many cells as the header, {len(cells.columns)}.")
         return cells
     except DAMAGED as error:
-        raise ValueError(f"{getattr(path, 'name', path)} is no CSV table: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{getattr(path, 'name', path)} is no CSV table: {one_line(error)}") from error
 
 
 def _parse_stamps(cells):

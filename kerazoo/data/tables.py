@@ -7,6 +7,7 @@ import numpy as np
 
 from kerazoo.data.archives import DAMAGED, open_packed
 from kerazoo.data.parquet import read_parquet
+from kerazoo.errors import one_line
 from kerazoo.extras import need
 
 MOST_CATEGORIES = 50  # Values of a column of words; one with more is an identifier or free text.
@@ -125,7 +126,7 @@ def read_table(path, *, target, positive=None, drop=(), groups=(), time=None):
         else:
             cells = pandas.read_csv(open_packed(path), dtype=str, skipinitialspace=True, keep_default_na=False)
     except DAMAGED as error:
-        raise ValueError(f"{path} is no table: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{path} is no table: {one_line(error)}") from error
     if not isinstance(cells.index, pandas.RangeIndex):  # pandas makes an index of what the header has no name for.
         raise ValueError(f"{path}: every row must have as many cells as the header, {len(cells.columns)}.")
     table = table_of(cells, where=path, target=target, positive=positive, drop=drop, groups=groups, time=time)

@@ -7,6 +7,7 @@ from tokenize import TokenError
 import numpy as np
 
 from kerazoo.data.archives import open_zip
+from kerazoo.errors import one_line
 from kerazoo.paths import expand
 
 KEYS = ("people", "owners", "embeddings", "threshold")
@@ -143,7 +144,7 @@ class Gallery:
                 people, owners, embeddings, threshold = (file[key] for key in KEYS)
         # numpy's reader of headers takes them for Python's text.
         except (KeyError, MemoryError, OverflowError, SyntaxError, TokenError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is damaged or no gallery: {error}") from error
+            raise ValueError(f"{path} is damaged or no gallery: {one_line(error)}") from error
         if not all(isinstance(values, np.ndarray) for values in (people, owners, embeddings, threshold)):
             raise ValueError(f"{path} is damaged or no gallery: {', '.join(KEYS)} must be arrays.")
         fits = people.dtype.kind == "U" and people.ndim == owners.ndim == 1 and embeddings.ndim == 2

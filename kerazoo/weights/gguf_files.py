@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerazoo.errors import one_line
 from kerazoo.extras import need
 from kerazoo.paths import expand
 from kerazoo.weights.gguf_header import read_header
@@ -84,7 +85,7 @@ def read_gguf(path, *, tensors=True):
         _check_tensors(found, arguments)
         arrays = {name: gguf.dequantize(each.content, each.kind) for name, each in found.items() if tensors}
     except (ValueError, NotImplementedError) as error:
-        raise ValueError(f"{path} is damaged or no GGUF file of a Llama: {error}.") from error
+        raise ValueError(f"{path} is damaged or no GGUF file of a Llama: {one_line(error)}.") from error
     heads = {"attn_q": arguments["heads"], "attn_k": arguments["key_heads"]}
     pieces = facts["tokenizer.ggml.tokens"]
     return Gguf(

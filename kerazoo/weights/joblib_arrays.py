@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from kerazoo.data.archives import DAMAGED
+from kerazoo.errors import one_line
 from kerazoo.extras import need
 from kerazoo.paths import expand
 from kerazoo.weights import pickles
@@ -42,7 +43,7 @@ def read_arrays(path):
     except FileNotFoundError:
         raise
     except DAMAGED as error:
-        raise ValueError(f"{path} is damaged or refused: {error}") from error
+        raise ValueError(f"{path} is damaged or refused: {one_line(error)}") from error
 
 
 class _Type:

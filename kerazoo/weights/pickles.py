@@ -7,6 +7,8 @@ that weight files never use (classes by INST, OBJ, NEWOBJ_EX or extension codes,
 
 import pickletools
 
+from kerazoo.errors import one_line
+
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 VALUES = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"}
 VALUES |= {"BINSTRING", "SHORT_BINSTRING"}  # Python 2's strings.
@@ -76,7 +78,7 @@ class Reader:
                     return value
                 self._do(operation.name, argument)
         except (IndexError, KeyError, TypeError, OverflowError) as error:
-            raise ValueError(f"its pickle is damaged ({type(error).__name__}: {error})") from error
+            raise ValueError(f"its pickle is damaged ({type(error).__name__}: {one_line(error)})") from error
         raise ValueError("its pickle has no end.")
 
     def _do(self, operation, argument):

@@ -5,6 +5,7 @@
 
 import numpy as np
 
+from kerazoo.errors import one_line
 from kerazoo.paths import expand
 from kerazoo.weights import torch_pickles
 from kerazoo.weights.torch_storages import as_array
@@ -66,8 +67,7 @@ def _read_safetensors(path) -> dict:
         # Its numpy front end does not know bfloat16, so the tensors are made from the raw bytes.
         entries = safetensors.deserialize(path.read_bytes())
     except safetensors.SafetensorError as error:
-        said = " ".join(str(error).split())[:300]
-        raise ValueError(f"{path} is damaged or no safetensors file: {said}") from error
+        raise ValueError(f"{path} is damaged or no safetensors file: {one_line(error)}") from error
     types = {
         "F64": "float64",
         "F32": "float32",

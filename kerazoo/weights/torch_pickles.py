@@ -13,6 +13,7 @@ import zipfile
 import numpy as np
 
 from kerazoo.data.archives import DAMAGED, check_overlap
+from kerazoo.errors import one_line
 from kerazoo.weights import pickles
 from kerazoo.weights.torch_storages import STORAGES, as_array
 
@@ -45,7 +46,7 @@ def read(path):
                 return _ArchiveReader(archive, size).load()
         return _read_legacy(path, size)
     except (*DAMAGED, KeyError, MemoryError, TypeError) as error:
-        raise ValueError(f"{path} is damaged or refused: {error}") from error
+        raise ValueError(f"{path} is damaged or refused: {one_line(error)}") from error
 
 
 class _Reader(pickles.Reader):
