@@ -31,7 +31,7 @@ def main(argv=None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ValueError, OSError, ImportError) as error:
-        return _failed(one_line(error), 2, verbose)
+        return _failed(one_line(error, longest=None), 2, verbose)
     except Terminated:
         return _failed("terminated", 143, False)
     except KeyboardInterrupt:

@@ -1,13 +1,18 @@
-"""Errors of other libraries in messages of one line."""
+"""Warnings of kerazoo's own, and errors of other libraries in messages of one line."""
 
 LONGEST = 500  # Characters: some libraries print what they were given.
 
 
-def one_line(error):
+class KerazooWarning(UserWarning):
+    """A warning of kerazoo's own, which a command shows in one line; those of libraries it does not show."""
+
+
+def one_line(error, longest=LONGEST):
     """What an error says, on one line and not long.
 
     Args:
-        error: an exception.
+        error: an exception or a warning; its type is told where it has no text.
+        longest: characters from which on it is cut; None cuts nothing.
 
     Example:
 
@@ -16,4 +21,4 @@ def one_line(error):
     'cut short'
     """
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+    return text if longest is None or len(text) <= longest else f"{text[:longest]} ..."

@@ -7,6 +7,8 @@ One statement for both decoders: Pillow's (`kerazoo.data.decode`), and the one i
 import re
 import warnings
 
+from kerazoo.errors import KerazooWarning
+
 LARGEST = 64_000_000  # Pixels of the largest image that is decoded: 192 MB as RGB.
 LARGEST_FILE = 256 * 2**20  # Bytes.
 READ = "JPEG, PNG, BMP, GIF, PGM and PPM"
@@ -147,5 +149,6 @@ def warn_if_scaled(pixels):
         warnings.warn(
             f"Pixels must be in [0, 255]: models scale them by themselves. These look scaled to [{low}, 1] already. "
             f"Received: {pixels.min():.3g} to {pixels.max():.3g}.",
+            category=KerazooWarning,
             stacklevel=3,
         )

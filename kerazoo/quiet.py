@@ -7,15 +7,11 @@ import sys
 import tempfile
 import warnings
 
-from kerazoo.errors import one_line
+from kerazoo.errors import KerazooWarning, one_line
 
 # Set before the import: it silences the C++ log after start-up.
 LOG_LEVEL = ("TF_CPP_MIN_LOG_LEVEL", "3")
 TAIL = 4000  # bytes of what was held back, shown after a failure
-
-
-class KerazooWarning(UserWarning):
-    """A warning of kerazoo's own, which a command shows in one line; those of libraries it does not show."""
 
 
 def import_tensorflow():
@@ -52,7 +48,7 @@ def libraries():
 
 def _show(message, category, filename, lineno, file=None, line=None):
     if issubclass(category, KerazooWarning):
-        print(f"kerazoo: warning: {one_line(message)}", file=sys.stderr, flush=True)
+        print(f"kerazoo: warning: {one_line(message, longest=None)}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import fuzz_command_line as fuzz
 import pytest
 
 from kerazoo import cli, quiet
+from kerazoo.errors import KerazooWarning
 from kerazoo.exporters.report import ExportError
 
 MINUTES = float(os.environ.get("KERAZOO_FUZZ_MINUTES", "10"))
@@ -105,7 +106,7 @@ def test_libraries_write_nothing_to_standard_error(capfd):
         subprocess.run([sys.executable, "-c", "import sys; sys.stderr.write('a child')"], check=True)
         logging.getLogger("tensorflow").warning("retracing")
         warnings.warn("of a library", stacklevel=1)
-        warnings.warn("of\nours", quiet.KerazooWarning, stacklevel=1)
+        warnings.warn("of\nours", KerazooWarning, stacklevel=1)
         print("said", file=sys.stderr)
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "kerazoo: warning: of ours\nsaid\nafter\n"

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "kerazoo"
 # Part of the package -> the parts of kerazoo it may import (itself always).
 ALLOWED = {
     "registry": set(),
-    "image_kinds": set(),
+    "image_kinds": {"errors"},
     "image_graph": {"image_kinds"},
     "errors": set(),
     "extras": set(),
@@ -44,7 +44,7 @@ ALLOWED = {
         "quiet",
         "registry",
     },
-    "engines": {"global_state", "hardware", "model_files", "paths", "quiet", "registry"},
+    "engines": {"errors", "global_state", "hardware", "model_files", "paths", "quiet", "registry"},
     "evaluate": {"data", "extras", "hardware", "json_files", "locking", "quiet", "registry"},
     "data": {
         "__version__",

@@ -11,6 +11,7 @@ from importlib import import_module
 from kerazoo import global_state
 from kerazoo.engines.base import Engine, Signature, TensorFacts
 from kerazoo.engines.files import EXACT, FILES, find, requirement
+from kerazoo.errors import KerazooWarning
 from kerazoo.registry import unknown_choice
 
 __all__ = ["Engine", "Signature", "TensorFacts", "load"]
@@ -96,6 +97,7 @@ def _choose(found):
         warnings.warn(
             f"{ranking[0]!r} was the fastest engine when {found.folder} was exported and is not installed here; "
             f"{usable[0]!r} is used. To install it: {requirement(ranking[0])}",
+            category=KerazooWarning,
             stacklevel=3,
         )
     return usable[0]

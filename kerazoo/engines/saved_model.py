@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kerazoo.engines import graph
 from kerazoo.engines.base import Engine
+from kerazoo.errors import KerazooWarning
 
 
 class SavedModelEngine(Engine):
@@ -96,5 +97,6 @@ def warn_of_threads(engine, threads):
         warnings.warn(
             f"{engine!r} runs on the threads of the whole process, set with tf.config.threading before TensorFlow "
             f"first runs; threads={threads} has no effect.",
+            category=KerazooWarning,
             stacklevel=4,
         )

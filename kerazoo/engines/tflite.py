@@ -7,6 +7,7 @@ import numpy as np
 
 from kerazoo import hardware
 from kerazoo.engines.base import Engine, TensorFacts
+from kerazoo.errors import KerazooWarning
 
 
 def interpreter_module():
@@ -30,7 +31,9 @@ def _allocated(path, threads):
     except RuntimeError as error:
         if "XNNPACK" not in str(error):
             raise
-        warnings.warn(f"XNNPACK cannot run {path} ({error}); it runs without, more slowly.", stacklevel=4)
+        warnings.warn(
+            f"XNNPACK cannot run {path} ({error}); it runs without, more slowly.", category=KerazooWarning, stacklevel=4
+        )
         kinds = module.OpResolverType
         interpreter = module.Interpreter(
             **options, experimental_op_resolver_type=kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -6,6 +6,8 @@ import warnings
 
 import keras
 
+from kerazoo.errors import KerazooWarning
+
 SMALL = 5_000_000  # multiply-adds an example; below, a step takes less time than calling it from Python
 TOGETHER = 32
 
@@ -35,7 +37,9 @@ def resolve(model, wanted) -> int:
 
     if tf.distribute.has_strategy():
         if wanted not in ("auto", 1):
-            warnings.warn(f"steps_per_execution={wanted} is switched off under a strategy.", stacklevel=3)
+            warnings.warn(
+                f"steps_per_execution={wanted} is switched off under a strategy.", category=KerazooWarning, stacklevel=3
+            )
         return 1
     if counted:
         return wanted

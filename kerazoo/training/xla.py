@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kerazoo import catalog, hardware
+from kerazoo.errors import KerazooWarning
 
 
 def resolve(model, name, wanted):
@@ -28,7 +29,11 @@ def resolve(model, name, wanted):
 
     if tf.distribute.has_strategy():
         if wanted is True:
-            warnings.warn("jit_compile=True is switched off under a strategy, where Keras cannot use it.", stacklevel=3)
+            warnings.warn(
+                "jit_compile=True is switched off under a strategy, where Keras cannot use it.",
+                category=KerazooWarning,
+                stacklevel=3,
+            )
         return False
     if wanted == "auto":
         measured = catalog.read()["models"].get(name, {}).get("measured", {}).get("xla_faster", {})

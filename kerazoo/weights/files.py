@@ -9,6 +9,7 @@ import h5py
 
 from kerazoo import hdf5
 from kerazoo.data.archives import extract
+from kerazoo.errors import KerazooWarning
 from kerazoo.paths import expand
 
 SUFFIXES = (".keras", ".h5")
@@ -51,7 +52,11 @@ def load_file(model, path):
             fresh = _merge(model, received, merged, path=path)
         model.load_weights(merged)
     if fresh:
-        warnings.warn(f"Layers of another size than the file's start fresh: {', '.join(fresh)}.", stacklevel=2)
+        warnings.warn(
+            f"Layers of another size than the file's start fresh: {', '.join(fresh)}.",
+            category=KerazooWarning,
+            stacklevel=2,
+        )
     return fresh
 
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from kerazoo.errors import KerazooWarning
+
 CLASSES = 1000  # of the files
 PREPROCESSING_LAYERS = (layers.Rescaling, layers.Normalization)
 # Where Keras keeps a file under another name than its address has.
@@ -65,7 +67,11 @@ def load_imagenet(model, application, *, input_shape):
         layer.set_weights(given.get_weights())
     if not full:
         fresh = ", ".join(layer.name for layer in ours[len(theirs) :])
-        warnings.warn(f"{CLASSES} classes are in the ImageNet file; these layers start fresh: {fresh}.", stacklevel=3)
+        warnings.warn(
+            f"{CLASSES} classes are in the ImageNet file; these layers start fresh: {fresh}.",
+            category=KerazooWarning,
+            stacklevel=3,
+        )
 
 
 def _check_preprocessing(source, model):

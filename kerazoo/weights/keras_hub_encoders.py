@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 from kerazoo.data.archives import extract
+from kerazoo.errors import KerazooWarning
 from kerazoo.extras import need
 from kerazoo.weights.keras_hub_presets import fetched, shapes
 
@@ -65,7 +66,11 @@ def load_encoder(model, preset, *, backbone, pooling):
         else:
             layer.set_weights(given.get_weights())
     if fresh:
-        warnings.warn(f"Not in the preset {preset!r}; what starts fresh: {', '.join(fresh)}.", stacklevel=4)
+        warnings.warn(
+            f"Not in the preset {preset!r}; what starts fresh: {', '.join(fresh)}.",
+            category=KerazooWarning,
+            stacklevel=4,
+        )
 
 
 def _of_archive(path):

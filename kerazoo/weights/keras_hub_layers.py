@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kerazoo.errors import KerazooWarning
 from kerazoo.extras import need
 from kerazoo.weights.keras_hub_presets import fetched
 
@@ -89,7 +90,11 @@ def fill(model, given, preset, core, *, heads):
         for variable, weight in zip(given[name], wanted[name]):
             weight.assign(keras.ops.reshape(variable, weight.shape))
     if fresh:
-        warnings.warn(f"Not in the preset {preset!r}; what starts fresh: {', '.join(fresh)}.", stacklevel=4)
+        warnings.warn(
+            f"Not in the preset {preset!r}; what starts fresh: {', '.join(fresh)}.",
+            category=KerazooWarning,
+            stacklevel=4,
+        )
 
 
 def _fits(variable, ours):

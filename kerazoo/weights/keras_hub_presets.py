@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 
+from kerazoo.errors import KerazooWarning
 from kerazoo.extras import need
 
 CLASSES = 1000  # of the ImageNet presets
@@ -44,6 +45,7 @@ def load_preset(model, preset):
     if head not in body:
         warnings.warn(
             f"{classifier.num_classes} classes are in the preset {preset!r}; this layer starts fresh: {head.name}.",
+            category=KerazooWarning,
             stacklevel=3,
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from keras import layers
 
+from kerazoo.errors import KerazooWarning
 from kerazoo.registry import unknown_choice
 from kerazoo.weights import torch_names
 from kerazoo.weights.files import heads as heads_of
@@ -142,7 +143,11 @@ def load_tensors(model, tensors, names, *, path) -> list:
         if layer not in fresh:
             variable.assign(value)
     if fresh:
-        warnings.warn(f"Layers of another size than the file's start fresh: {', '.join(sorted(fresh))}.", stacklevel=2)
+        warnings.warn(
+            f"Layers of another size than the file's start fresh: {', '.join(sorted(fresh))}.",
+            category=KerazooWarning,
+            stacklevel=2,
+        )
     return sorted(fresh)
 
 
