@@ -10,6 +10,7 @@ import keras
 
 from kerazoo import catalog, data_format
 from kerazoo import weights as pretrained
+from kerazoo.layers.strided_pointwise_conv import replace_unsafe
 from kerazoo.registry import unknown_choice
 from kerazoo.training import precision as precisions
 from kerazoo.training import steps, xla
@@ -166,6 +167,7 @@ def _construct(entry, arguments, *, weights, precision, seed):
     chosen = dict(entry.arguments) | source.arguments(arguments) | arguments | {"name": entry.name}
     with precisions.scope(precision), _seeded(seed):
         model = source.construct(entry.builder, chosen)
+    replace_unsafe(model)
     source.load_into(model)
     return model
 
