@@ -33,6 +33,8 @@ class MultiBox(keras.losses.Loss):
     2.6931
     """
 
+    divides_by_batch = True  # Under several replicas each divides by the objects of its own share of the batch.
+
     def __init__(self, ratio=3, overlap=0.5, name="multibox", **options):
         super().__init__(name=name, **options)
         self.ratio, self.overlap = ratio, overlap

@@ -41,6 +41,8 @@ class TaskAligned(keras.losses.Loss):
     0.0
     """
 
+    divides_by_batch = True  # Under several replicas each divides by the objects of its own share of the batch.
+
     def __init__(
         self, box=7.5, classes=0.5, distribution=1.5, alpha=0.5, beta=6.0, most=10, name="task_aligned", **options
     ):

@@ -223,8 +223,8 @@ def _mixed_step(subject, precision):
 def data_parallel(subject):
     """One step on two devices under MirroredStrategy equals the step on one, weight by weight.
 
-    Batch normalisation takes each replica's own statistics, so models that have it see the same half
-    of the batch on both devices.
+    Batch normalisation takes each replica's own statistics, and a loss that divides by the objects of a batch those of
+    each replica, so models that have either see the same half of the batch on both devices.
     """
     devices = [device.name for device in tf.config.list_logical_devices("CPU")]
     if len(devices) < 2:
@@ -232,7 +232,8 @@ def data_parallel(subject):
     strategy = tf.distribute.MirroredStrategy(devices[:2])
     inputs, targets = subject.inputs, subject.targets
     single = subject.build()
-    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in single._flatten_layers()):
+    normalizes = any(isinstance(layer, keras.layers.BatchNormalization) for layer in single._flatten_layers())
+    if normalizes or getattr(single.loss, "divides_by_batch", False):
         half = subject.examples // 2
         inputs, targets = keras.tree.map_structure(lambda array: np.concatenate([array[:half]] * 2), (inputs, targets))
     options = {"strategy": strategy, "jit_compile": False}
