@@ -360,32 +360,6 @@ def _merged(known, found):
     return known | {device: known.get(device, {}) | faster for device, faster in found.items()}
 
 
-def key_findings_by_device(device=None, precision="float32", **options):
-    """Rewrites the catalog's findings {"cpu": bool} as {device model: {precision: bool}}, which are read today.
-
-    Args:
-        device: the model of the device that they were measured on; None is this machine's.
-        precision: that they were measured in.
-        **options: as `kerazoo.verification.writer.write` takes them: `path`.
-
-    Returns:
-        The names of the models whose findings were rewritten.
-    """
-    from kerazoo import catalog
-    from kerazoo.verification import writer
-
-    found = {}
-    for name, facts in catalog.read()["models"].items():
-        known = facts.get("measured", {}).get("xla_faster", {})
-        kinds = {kind: value for kind, value in known.items() if isinstance(value, bool)}
-        if kinds:
-            others = {key: value for key, value in known.items() if key not in kinds}
-            faster = {device or hardware.device(): {precision: value} for value in kinds.values()}
-            found[name] = {"xla_faster": others | faster}
-    writer.write(findings=found, **options)
-    return sorted(found)
-
-
 def _assignment(text):
     name, equals, value = text.partition("=")
     if not equals:

@@ -136,22 +136,3 @@ def test_findings_are_kept_by_device_and_precision():
         "B chip": {"float32": True},
         "C chip": {"float32": True},
     }
-
-
-def test_findings_by_kind_of_device_are_rewritten(tmp_path, monkeypatch):
-    from kerazoo import catalog
-
-    path = tmp_path / "catalog.json"
-    faster = {"mlp": {"cpu": True}, "lenet5": {"cpu": False, "B chip": {"float32": True}}, "resnet20": {}}
-    known = {"models": {name: {"measured": {"xla_faster": value}} for name, value in faster.items()}}
-    path.write_text(json.dumps(known), encoding="utf-8")
-    monkeypatch.setattr(catalog, "read", lambda: known)
-    catalog.read.cache_clear = lambda: None
-    assert benchmarks.key_findings_by_device("A chip", path=path) == ["lenet5", "mlp"]
-    models = json.loads(path.read_text(encoding="utf-8"))["models"]
-    written = {name: models[name]["measured"]["xla_faster"] for name in faster}
-    assert written == {
-        "mlp": {"A chip": {"float32": True}},
-        "lenet5": {"A chip": {"float32": False}, "B chip": {"float32": True}},
-        "resnet20": {},
-    }
