@@ -1,6 +1,9 @@
 """Command lines: one-line errors, and help that shows the defaults."""
 
 import argparse
+from pathlib import Path
+
+from kerazoo.paths import expand
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -13,7 +16,7 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse` parser that says what is wrong in one line, without the whole usage before it."""
+    """An `argparse` parser that says what is wrong in one line, and takes `~` in a path for a home folder."""
 
     def __init__(self, *arguments, formatter_class=Help, **options):
         super().__init__(*arguments, formatter_class=formatter_class, **options)
@@ -21,6 +24,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         """Ends the process with status 2."""
         self.exit(2, f"{self.prog}: {' '.join(message.split())}. See `{self.prog} --help`.\n")
+
+    def _get_value(self, action, arg_string):
+        value = super()._get_value(action, arg_string)
+        try:
+            return expand(value) if isinstance(value, Path) else value
+        except ValueError as error:
+            raise argparse.ArgumentError(action, str(error)) from error
 
     def _get_values(self, action, arg_strings):
         if action.option_strings and arg_strings == ["--"]:  # argparse takes the value of `--option=--` away.

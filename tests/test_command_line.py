@@ -177,3 +177,18 @@ def test_help_shows_defaults(capsys):
 def test_two_dashes_are_a_value_like_any_other(capsys):
     assert cli.main(["run", "disease_diagnosis", "--model=--"]) == 2
     assert "Received: '--'" in capsys.readouterr().err
+
+
+def test_a_home_folder_is_expanded_in_every_path(monkeypatch, tmp_path, capsys):
+    """The shell leaves `--out=~/run` as it is."""
+    from kerazoo import runner
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    arguments = runner.find("image_classification").parse_args(
+        ["--out=~/run", "--export", "~/served", "--data=~/photos"]
+    )
+    assert (arguments.out, arguments.export) == (tmp_path / "run", tmp_path / "served")
+    assert arguments.data == tmp_path / "photos"
+    with pytest.raises(SystemExit):
+        runner.find("image_classification").parse_args(["--out=~nobody-of-this-name/run"])
+    assert "`~` must be a user with a home folder" in capsys.readouterr().err
