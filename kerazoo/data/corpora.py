@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kerazoo.data.named_files import named_text
+from kerazoo.data.text_files import read_text
 from kerazoo.registry import unknown_choice
 
 NAMES = ("tinyshakespeare",)
@@ -83,7 +84,7 @@ def corpus_of(path):
 
     Raises:
         FileNotFoundError: nothing is there.
-        ValueError: no `.txt` file, more than a gigabyte, bytes that are no UTF-8 (with file and line), or too few
+        ValueError: no `.txt` file, more than a gigabyte, bytes that are no text (with file and line), or too few
             characters for three parts.
     """
     path = Path(path)
@@ -92,7 +93,7 @@ def corpus_of(path):
     files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
     if not files or sum(file.stat().st_size for file in files) > LARGEST:
         raise ValueError(f"{path} must be or hold `.txt` files of at most {LARGEST:,} bytes in all.")
-    text = "\n".join(_decoded(file) for file in files)
+    text = "\n".join(map(read_text, files))
     return cut(
         path.stem,
         text,
@@ -113,12 +114,3 @@ def cut(name, text, **facts):
     test = int(len(text) * (1 - TEST))
     validation = test - int(len(text) * VALIDATION)
     return Corpus(name, text[:validation], text[validation:test], text[test:], **facts)
-
-
-def _decoded(file):
-    received = file.read_bytes()
-    try:
-        return received.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = received[: error.start].count(b"\n") + 1
-        raise ValueError(f"{file}, line {line}: the bytes must be UTF-8. Received: {error.reason}.") from error
