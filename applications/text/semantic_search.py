@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "semantic_search", "sentence_embedding"
-SETTINGS = "dataset data title_column text_column limit model weights vocabulary length judged seed"
+SETTINGS = f"{reading.SETTINGS} dataset data title_column text_column limit model weights vocabulary length judged seed"
 WEIGHTS = "all_v2"
 LIMIT = 20_000  # Documents of a named set, unless --limit says otherwise.
 COLUMNS = ("label", "title", "text")
@@ -41,8 +41,9 @@ def parse_args(argv):
     source.add_argument("--dataset", choices=("packages",), help="packages (default): what apt's lists say of them")
     source.add_argument("--data", type=Path, metavar="PATH", help="a CSV, TSV or JSONL file, or a folder of texts")
     source.add_argument("--index", type=Path, metavar="RUN", help="search in what an earlier run has indexed")
-    data.add_argument("--title-column", default="title", help="the column or key of titles")
-    data.add_argument("--text-column", default="text", help="the column or key of texts")
+    data.add_argument("--title-column", help="the column or key of titles; default title")
+    data.add_argument("--text-column", help="the column or key of texts; default text")
+    reading.add_options(data, numbers=False)
     data.add_argument("--limit", type=int, help=f"documents at most, drawn by the seed; of packages {LIMIT:,}")
     model = parser.add_argument_group("model")
     model.add_argument("--model", default="minilm_l6", help=f"one of `kerazoo list --task {KIND}`")
@@ -64,6 +65,7 @@ def settle(arguments):
     """Checks what can be wrong before time is spent."""
     if not (arguments.data or arguments.index):
         arguments.dataset, arguments.limit = "packages", arguments.limit or LIMIT
+    reading.check(arguments)
     facts = kerazoo.info(arguments.model)
     if facts["task"] != KIND:
         raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
@@ -80,7 +82,8 @@ def load(arguments):
     from kerazoo.data.package_descriptions import load_packages
 
     if arguments.data:
-        documents = from_files(arguments.data, title=arguments.title_column, text=arguments.text_column)
+        columns = {"title": arguments.title_column, "text": arguments.text_column}
+        documents = from_files(arguments.data, dialect=reading.dialect(arguments), **columns)
     else:
         documents = load_packages()
     if arguments.limit and len(documents) > arguments.limit:

@@ -96,12 +96,13 @@ def read_dates(cells, where="the column", *, date_format=None):
     check_date_format(date_format)
     if pandas.api.types.is_datetime64_any_dtype(cells):
         stamps = (cells.dt.tz_convert("UTC").dt.tz_localize(None) if cells.dt.tz is not None else cells).to_numpy()
-        return _checked(stamps.astype("datetime64[us]"), cells, where), "stamps of the file's own"
+        _refuse(np.isnat(stamps), cells, where)
+        return stamps.astype("datetime64[us]"), "as the file's own stamps"
     if date_format and "%" in date_format:
         return _by_pattern(cells, where, date_format), f"as {date_format!r}"
     numbers = pandas.to_numeric(cells, errors="coerce").to_numpy("float64", na_value=np.nan)
     if date_format in UNIX or date_format == "excel":
-        _checked(np.where(np.isfinite(numbers), 0, np.datetime64("NaT", "us")), cells, where)
+        _refuse(~np.isfinite(numbers), cells, where)
         return _counted(pandas.to_numeric(cells).to_numpy(), date_format), f"as {date_format}"
     if len(numbers) and np.isfinite(numbers).all():
         kind = number_kind(numbers)
@@ -193,18 +194,18 @@ def _by_pattern(cells, where, date_format):
         parsed = pandas.to_datetime(cells.astype(str).str.strip(), format=date_format, errors="coerce", utc=True)
     except ValueError as error:
         raise ValueError(f"`date_format` must be a pattern of strptime: {error}. Received: {date_format!r}.") from error
-    return _checked(parsed.dt.tz_localize(None).to_numpy().astype("datetime64[us]"), cells, where)
+    _refuse(parsed.isna().to_numpy(), cells, where)
+    return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
 
 
-def _checked(stamps, cells, where):
-    """The stamps, if none is absent."""
-    absent = np.flatnonzero(np.isnat(stamps))
-    if len(absent):
+def _refuse(bad, cells, where):
+    """Refuses the first bad row, if there is one."""
+    rows = np.flatnonzero(bad)
+    if len(rows):
         raise ValueError(
-            f"{_line(where, cells, absent[0])}: every cell must be a date of one format. "
-            f"Received: {cells.iloc[absent[0]]!r}."
+            f"{_line(where, cells, rows[0])}: every cell must be a date of one format. "
+            f"Received: {str(cells.iloc[rows[0]])!r}."
         )
-    return stamps
 
 
 def _line(where, cells, row):
@@ -224,11 +225,7 @@ def _shape_of(cells):
 def _of_text(cells, where, date_format):
     name, _ = _shape_of(cells)
     parts, offsets, widths, bad = _parsed(cells, SHAPES[name])
-    if len(bad):
-        raise ValueError(
-            f"{_line(where, cells, bad[0])}: every cell must be a date of one format, a stamp or a day. "
-            f"Received: {cells.iloc[bad[0]]!r}."
-        )
+    _refuse(bad, cells, where)
     zoned = offsets != NO_ZONE
     if zoned.any() and not zoned.all():
         row = np.flatnonzero(~zoned)[0]
@@ -257,17 +254,17 @@ def _of_text(cells, where, date_format):
 
 
 def _parsed(cells, shape):
-    """((a, b, c, microseconds of the day), zones in minutes, digits of a and c, rows that are no date)."""
+    """((a, b, c, microseconds of the day), zones in minutes, digits of a and c, which rows are no date)."""
     count = len(cells)
     numbers, offsets = np.zeros((4, count), "int64"), np.full(count, NO_ZONE, "int64")
-    widths, bad, signs = np.zeros((2, count), "int8"), [], set()
+    widths, bad, signs = np.zeros((2, count), "int8"), np.zeros(count, bool), set()
     for row, cell in enumerate(cells):
         found = shape.fullmatch(str(cell).strip())
         groups = found.groupdict() if found else {}
         time = _time_of_day(groups) if found else None
         date = _date(groups) if found else None
         if time is None or date is None or (signs and groups.get("sign") not in signs):
-            bad.append(row)
+            bad[row] = True
             continue
         signs.add(groups.get("sign"))
         numbers[:3, row], numbers[3, row] = date, time

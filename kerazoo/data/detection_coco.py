@@ -7,6 +7,7 @@ import numpy as np
 
 from kerazoo.data.boxes import convert
 from kerazoo.data.detection import Record
+from kerazoo.data.text_files import read_json
 
 
 def read_coco(file, *, images=None, classes=None):
@@ -29,10 +30,7 @@ def read_coco(file, *, images=None, classes=None):
     >>> records, categories = read_coco("instances_val2017.json")  # doctest: +SKIP
     """
     file = Path(file)
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} must be JSON: {error}.") from error
+    content = read_json(file)
     if not is_coco(content):
         raise ValueError(f'{file} must have "images", "annotations" and "categories". It is another kind of JSON.')
     categories = {row["id"]: str(row["name"]) for row in sorted(content["categories"], key=lambda row: row["id"])}

@@ -11,6 +11,7 @@ from kerazoo.data.detection_voc import read_voc, read_voc_folder, split_voc
 from kerazoo.data.detection_yolo import NAMES, read_yolo_folder
 from kerazoo.data.download import download
 from kerazoo.data.locate import data_folder
+from kerazoo.data.text_files import read_text
 from kerazoo.registry import unknown_choice
 
 FORMATS = ("coco", "voc", "yolo")
@@ -200,10 +201,10 @@ def _coco(path):
 def _coco_files(folder):
     """The JSON files of a folder, and of its folders, that are COCO annotations with boxes."""
     files = []
-    for path in sorted([*folder.glob("*.json"), *folder.glob("*/*.json")]):
+    for path in sorted([*folder.glob("[!.]*.json"), *folder.glob("[!.]*/[!.]*.json")]):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError):
+            content = json.loads(read_text(path))
+        except (json.JSONDecodeError, RecursionError, OSError):
             continue  # Another kind of file; there may be any beside the annotations.
         if is_coco(content) and any("bbox" in row for row in content["annotations"]):
             files.append(path)

@@ -10,6 +10,7 @@ from xml.parsers import expat
 
 from kerazoo.data.decode import SUFFIXES
 from kerazoo.data.detection import Record
+from kerazoo.data.text_files import read_text
 from kerazoo.registry import unknown_choice
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -76,7 +77,7 @@ def read_voc_folder(folder, *, classes=None):
     sets = {part: folder / "ImageSets" / "Main" / f"{part}.txt" for part in ("train", "val", "test")}
     if not sets["train"].is_file():
         return {"train": records}, classes
-    lists = {part: path.read_text(encoding="utf-8") for part, path in sets.items() if path.is_file()}
+    lists = {part: read_text(path) for part, path in sets.items() if path.is_file()}
     return split_voc(by_stem, lists), classes
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from kerazoo.data.boxes import convert
 from kerazoo.data.decode import SUFFIXES
 from kerazoo.data.detection import Record
+from kerazoo.data.text_files import read_lines, read_text
 from kerazoo.extras import need
 
 PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
@@ -33,7 +34,7 @@ def read_yolo(images, classes, *, root=None):
         record = Record(name, str(image), format="rel_cxcywh")
         labels = _labels(image)
         if labels:
-            for number, line in enumerate(labels.read_text(encoding="utf-8").splitlines(), 1):
+            for number, line in enumerate(read_lines(labels), 1):
                 if line.strip():
                     label, box = _line(line, classes, f"{labels.name}, line {number}")
                     record.classes.append(label)
@@ -63,7 +64,7 @@ def read_yolo_folder(path):
         listed = next((root / name for name in NAMES if (root / name).is_file()), None)
         if listed is None:
             raise FileNotFoundError(f"The classes' names must stand in data.yaml or {NAMES[0]}. Neither is in {root}.")
-        classes = tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+        classes = tuple(line.strip() for line in read_lines(listed) if line.strip())
         places = {}
     parts = {}
     for part, spellings in PARTS.items():
@@ -140,7 +141,7 @@ def _images(place):
     """Paths of the images of a folder, or in a text file of paths."""
     place = Path(place)
     if place.is_file():
-        lines = place.read_text(encoding="utf-8").splitlines()
+        lines = read_lines(place)
         return [place.parent / line.strip() for line in lines if line.strip()]
     return [path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
 
@@ -151,7 +152,7 @@ def _yaml(file):
     import yaml
 
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:
         raise ValueError(f"{file} must be YAML: {error}.") from error
     names = content.get("names") if isinstance(content, dict) else None

@@ -8,6 +8,7 @@ from kerazoo.data.decode import SUFFIXES
 from kerazoo.data.folders import PARTS
 from kerazoo.data.masks import MASK_SUFFIXES, VOID, MaskData, check_values, read_pairs
 from kerazoo.data.splits import TEST_SHARE, VALIDATION_SHARE
+from kerazoo.data.text_files import read_lines
 
 IMAGES, MASKS = ("images", "image", "imgs"), ("masks", "mask", "labels", "label", "annotations")
 CLASSES = ("classes.txt", "labels.txt")
@@ -141,7 +142,7 @@ def _files(root, folder, suffixes):
 def _listed(file, folder):
     """[(name, image, mask)] of a list; paths are the folder's, or end in a folder and a file of it."""
     pairs = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_lines(file), start=1):
         words = line.split()
         if not words:
             continue
@@ -169,7 +170,7 @@ def _classes(folder, parts):
     """Names of the classes, from a file or from the largest value."""
     for name in CLASSES:
         if (folder / name).is_file():
-            lines = (folder / name).read_text(encoding="utf-8").splitlines()
+            lines = read_lines(folder / name)
             return tuple(line.strip() for line in lines if line.strip())
     masks = parts["train"].masks
     known = masks[masks != VOID]
