@@ -70,8 +70,8 @@ def from_files(path, *, seed=0):
             or too few texts to draw parts from.
     """
     path = Path(path)
-    files = {"train": path} if path.is_file() else parts_of(path, ENDINGS)
     parts, notes = {}, []
+    files = {"train": path} if path.is_file() else parts_of(path, ENDINGS, notes)
     for part, file in files.items():
         parts[part], said = read_conll(read_text(file), file.name)
         notes += said

@@ -69,8 +69,8 @@ def from_files(path, *, text=None, label=None, seed=0, dialect=None):
         ValueError: what `read_rows` refuses, fewer than two classes, a class that training does not have.
     """
     path = Path(path)
-    files = {"train": path} if path.is_file() else parts_of(path)
     parts, notes, classes = {}, [], None
+    files = {"train": path} if path.is_file() else parts_of(path, notes=notes)
     for part, file in files.items():
         rows = read_rows(file, text=text, label=label, dialect=dialect, notes=notes)
         kept = [row for row in rows if row[1].strip()]

@@ -47,17 +47,21 @@ def from_files(path, *, source, target, seed=0, dialect=None):
     >>> data.train.target[0], len(data.train), len(data.test)
     ('eins', 90, 5)
     """
-    path = Path(path)
+    path, notes = Path(path), []
     if path.is_dir():
         lines = {f".{source}", f".{target}"} & {file.suffix for file in path.iterdir()}
-        sides = [parts_of(path, (f".{name}",)) for name in (source, target)] if lines else [parts_of(path)]
+        sides = (
+            [parts_of(path, (f".{name}",), notes) for name in (source, target)]
+            if lines
+            else [parts_of(path, notes=notes)]
+        )
     else:
         sides = [{"train": path}]
     if len(sides) == 2 and set(sides[0]) != set(sides[1]):
         raise ValueError(
             f"{path} must have each part in both languages. Received: {sorted(sides[0])}, {sorted(sides[1])}."
         )
-    parts, notes = {}, []
+    parts = {}
     for part in sides[0]:
         files = [side[part] for side in sides]
         if len(files) == 2:

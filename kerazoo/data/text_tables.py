@@ -58,11 +58,12 @@ def pairs(path, first, second, *, named=(False, False), second_is_label=False, o
     wanted = _Wanted(path, (first, second), named, second_is_label, options)
     if suffix not in USUAL:
         return list(_of_objects(wanted, text)), ""
+    known = dialect and dialect.header
     dialect = replace(sniff(text, dialect, usual=USUAL[suffix]), decimal=None) if text.strip() else None
     rows = list(rows_of(text, dialect, path)) if dialect else []
     if not rows:
         raise ValueError(f"{path} must have rows. Received: none.")
-    dialect, head, places = wanted.places(dialect, rows)
+    dialect, head, places = wanted.places(dialect, known, rows)
     for number, row in rows:
         if len(row) != len(head):
             raise ValueError(f"{path}, line {number} must have {len(head)} cells. Received: {len(row)}.")
@@ -78,13 +79,13 @@ class _Wanted:
         self.path, self.names, self.named, self.second_is_label = path, names, named, second_is_label
         self.options = [f" ({option})" if option else "" for option in options]
 
-    def places(self, dialect, rows):
-        """`(dialect, names of all columns, places of the two)`; the dialect's header row is decided here."""
+    def places(self, dialect, known, rows):
+        """`(dialect, names of all columns, places of the two)`; a header row that is not known is decided on here."""
         cells = [row for _, row in rows]
         head = [cell.strip() for cell in cells[0]]
         below = [row for row in cells[1 : 1 + SAMPLE] if len(row) == len(head)]
         found = [self._find(name, head) for name in self.names]
-        header = None not in found or self._has_header(dialect, head, below, found)
+        header = self._has_header(dialect, head, below, found) if known is None else known
         if not header:
             head = [f"column {number}" for number in range(1, len(head) + 1)]
             found = [self._find(name, head) for name in self.names]
@@ -167,7 +168,7 @@ def check_length(where, text):
         raise ValueError(f"{where}: a text must have at most {LONGEST:,} signs. Received: {len(text):,}.")
 
 
-def parts_of(folder, endings=FILES):
+def parts_of(folder, endings=FILES, notes=None):
     """{part: file} of a folder with train.*, and validation.* (valid, val, dev) and test.* where there are.
 
     A year or a name may follow (dev2010, test_2016_flickr). Of several files for validation or test the one that is
@@ -176,6 +177,7 @@ def parts_of(folder, endings=FILES):
     Args:
         folder: where they lie.
         endings: of the files' names.
+        notes: a list that sentences on files that are left out are added to.
 
     Raises:
         FileNotFoundError: no such folder.
@@ -202,7 +204,11 @@ def parts_of(folder, endings=FILES):
             raise ValueError(
                 f"{folder} must have one file {part} with an ending of {sorted(endings)}. Received: {told}."
             )
-        files |= {part: (exact or found)[0]} if found else {}
+        if found:
+            files[part] = (exact or found)[0]
+            others = ", ".join(file.name for file in found if file != files[part])
+            if others and notes is not None:
+                notes.append(f"{others}: left out, for {files[part].name} is the {part} part.")
     return files
 
 
