@@ -152,6 +152,8 @@ def test_zones_midnights_and_two_digit_years():
         (["2021-01-01"], {"date_format": "%Q"}, "must be a pattern of strptime"),
         (["2021-01-01", "x"], {"date_format": "%Y-%m-%d"}, "line 3, .*'x'"),
         (["13", "x"], {"date_format": "unix-s"}, "line 3, .*'x'"),
+        (["13", "1e300"], {"date_format": "excel"}, "line 3, .*'1e300'"),
+        (["13", "99999999999999"], {"date_format": "unix-s"}, "line 3, .*'99999999999999'"),
     ],
 )
 def test_refusals_say_the_line(cells, options, message):

@@ -88,6 +88,7 @@ def test_duplicate_stamps(choice, expected):
             "line 3, column 't': every cell must be a date of one.*'2024-13-45'",
         ),
         ("t,x\n2024-01-01,1\n2024-01-02,inf\n", "line 3, column 'x': every number must be finite"),
+        ("t,x\n2024-01-01,1\n2024-01-02,1e300\n", "line 3, column 'x': every number must be finite.*'1e300'"),
         ("t,x\n2024-01-01,1\n", "at least two rows"),
         ("t,x\n", "at least two rows"),
         ("", "no CSV table"),

@@ -251,7 +251,11 @@ def test_series_without_a_header_without_stamps_and_with_decimal_commas():
     with pytest.raises(ValueError, match="line 2, column 'column 2': every cell must be a number"):
         read_series(io.StringIO("2024-01-01,1\n2024-01-02,x\n"))
     counted = read_series(io.StringIO("5,1\n6,2\n7,4\n"), grid="rows")
-    assert not counted.dated and counted.values.tolist() == [[5, 1], [6, 2], [7, 4]]
+    assert (
+        counted.record()["last"] == "row 3"
+        and not counted.dated
+        and counted.values.tolist() == [[5, 1], [6, 2], [7, 4]]
+    )
     assert "There is no column of stamps: every row counts as one step, in the order of the file." in counted.notes
     with pytest.raises(ValueError, match="no column of stamps: name one.*--grid rows"):
         read_series(io.StringIO("5,1\n6,2\n7,4\n"))

@@ -315,8 +315,8 @@ def judge(arguments, name, labelled, folder):
         "thresholds": thresholds,
         "detections": [
             {
-                "from": str(labelled.series.stamps[first]),
-                "to": str(labelled.series.stamps[last]),
+                "from": labelled.series.when(first),
+                "to": labelled.series.when(last),
                 "rows": last - first + 1,
                 "score": float(own[first : last + 1].max()),
                 "labelled": None if labelled.windows is None else bool(inside[first : last + 1].any()),

@@ -20,6 +20,7 @@ PIVOT = 69  # Two-digit years from 69 on are of the 1900s, as POSIX has it.
 DENSE, CLEARLY = 0.5, 4
 LEAST_IN_ORDER = 4  # Different stamps whose order tells something: fewer are often in order by chance.
 SECOND = 10**6  # Stamps are microseconds.
+LAST = 253_402_300_799  # Seconds from 1970 to the end of 9999.
 SAMPLE = 200  # Cells by which a column's kind is recognised.
 NO_ZONE = -(10**6)
 NAMES = ("time", "timestamp", "date", "datetime", "day", "month", "year", "ds", "stamp", "unix", "epoch", "when")
@@ -102,7 +103,9 @@ def read_dates(cells, where="the column", *, date_format=None):
         return _by_pattern(cells, where, date_format), f"as {date_format!r}"
     numbers = pandas.to_numeric(cells, errors="coerce").to_numpy("float64", na_value=np.nan)
     if date_format in UNIX or date_format == "excel":
-        _refuse(~np.isfinite(numbers), cells, where)
+        with np.errstate(over="ignore"):
+            seconds = numbers * 86_400 if date_format == "excel" else numbers / UNIX[date_format]
+        _refuse(~(np.abs(seconds) <= LAST), cells, where)
         return _counted(pandas.to_numeric(cells).to_numpy(), date_format), f"as {date_format}"
     if len(numbers) and np.isfinite(numbers).all():
         kind = number_kind(numbers)

@@ -337,7 +337,7 @@ def _parquet(path):
         if nested:
             raise ValueError(f"{path} must have one value in a cell. Received: lists in {nested[:5]}.")
         frame = pandas.read_parquet(path)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
         raise ValueError(f"{path} is no Parquet table: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(frame.index, pandas.RangeIndex):
         frame = frame.reset_index()  # pandas writes a data frame's dates as its index.

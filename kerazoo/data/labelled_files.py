@@ -209,8 +209,9 @@ def _numbers(cells, where):
         if not _is_number(cell):
             raise ValueError(f"{where}: value {position} must be a number. Received: {cell.strip()[:40]!r}.")
     values = np.array([np.nan if cell.strip().lower() in EMPTY else float(cell) for cell in cells])
-    if np.isinf(values).any():
-        raise ValueError(f"{where}: values must be finite. Received: {cells[int(np.isinf(values).argmax())].strip()}.")
+    beyond = np.flatnonzero(np.abs(values) > np.finfo("float32").max)
+    if len(beyond):
+        raise ValueError(f"{where}: values must be finite, as float32 too. Received: {cells[beyond[0]].strip()[:40]}.")
     return values
 
 

@@ -79,15 +79,19 @@ class Series:
         """Seconds from one row to the next."""
         return int((self.stamps[1] - self.stamps[0]) / np.timedelta64(1, "s")) if len(self) > 1 else 0
 
+    def when(self, row):
+        """The stamp of a row as text, or its number where rows are only counted."""
+        return str(self.stamps[row]) if self.dated else f"row {row + 1:,}"
+
     def record(self):
         """Everything but the values, as JSON types."""
         return {
             "name": self.name,
             "rows": len(self),
             "columns": list(self.columns),
-            "first": str(self.stamps[0]),
-            "last": str(self.stamps[-1]),
-            "step_seconds": self.step,
+            "first": self.when(0),
+            "last": self.when(len(self) - 1),
+            "step_seconds": self.step if self.dated else None,
             "notes": list(self.notes),
             "source": self.source,
             "terms": self.terms,
@@ -233,9 +237,12 @@ def _numbers(table, time, columns, where, notes):
                 f"Received: {cells.iloc[bad[0]]!r}."
             )
         values = numbers.to_numpy("float64", na_value=np.nan)
-        if np.isinf(values).any():
-            line = table.index[np.flatnonzero(np.isinf(values))[0]] + 2
-            raise ValueError(f"{where}, line {line}, column {column!r}: every number must be finite.")
+        beyond = np.flatnonzero(np.abs(values) > np.finfo("float32").max)
+        if len(beyond):
+            raise ValueError(
+                f"{where}, line {table.index[beyond[0]] + 2}, column {column!r}: every number must be finite, as "
+                f"float32 too. Received: {cells.iloc[beyond[0]]!r}."
+            )
         if np.isnan(values).all():
             raise ValueError(f"{where}, column {column!r}: at least one cell must hold a number. Received: none.")
         chosen[column] = values

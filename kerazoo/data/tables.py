@@ -193,7 +193,7 @@ def _columns(cells, most_categories):
         text = column.astype(str).str.strip()
         absent = (column.isna() | text.str.lower().isin(EMPTY)).to_numpy()
         numbers = pandas.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
-        if np.isfinite(numbers[~absent]).all() and not absent.all():
+        if (np.abs(numbers[~absent]) <= np.finfo("float32").max).all() and not absent.all():
             numeric[name] = np.where(absent, np.nan, numbers)
         elif 1 < len(set(text[~absent])) <= most_categories:
             categories[name] = np.where(absent, "", text.to_numpy(str))
