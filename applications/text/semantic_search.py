@@ -123,14 +123,17 @@ def load_index(folder):
         ValueError: files that do not belong together.
     """
     from kerazoo.data.documents import Documents
+    from kerazoo.data.text_files import read_json, read_lines
 
     for name in ("run.json", "vectors.npy", "documents.jsonl"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"`--index` must be the folder of a finished run. Received: {folder}, no {name}.")
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    with open(folder / "documents.jsonl", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    documents = Documents(folder.name, *(tuple(row[column] for row in rows) for column in COLUMNS))
+    record, listed = read_json(folder / "run.json"), folder / "documents.jsonl"
+    try:
+        rows = [json.loads(line) for line in read_lines(listed) if line]
+        documents = Documents(folder.name, *(tuple(row[column] for row in rows) for column in COLUMNS))
+    except (json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
+        raise ValueError(f"{listed} must have an object with {COLUMNS} in each line. Received: {error!r}.") from error
     try:
         vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     except ValueError as error:

@@ -38,6 +38,7 @@ _COMPACT_TIME = (
 _WEEKDAY, _NAME = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?", r"(?P<b>[a-z]{3,9})\.?"
 _LONG = r"\d{4}|\d{1,2}"
 _YEAR, _DAY = r"(?P<c>\d{4}|\d{2})", r"(?P<a>\d{1,2})(?:st|nd|rd|th)?"
+ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?"
 # Groups a, b and c of a date; named months are day first, others as their order is decided.
 SHAPES = {
     "numbers": rf"{_WEEKDAY}(?P<a>{_LONG})(?P<sign>[-/. ])(?P<b>\d{{1,2}})(?P=sign)(?P<c>{_LONG}){_TIME}",
@@ -101,6 +102,10 @@ def read_dates(cells, where="the column", *, date_format=None):
         return stamps.astype("datetime64[us]"), "as the file's own stamps"
     if date_format and "%" in date_format:
         return _by_pattern(cells, where, date_format), f"as {date_format!r}"
+    if date_format in (None, "year-first"):
+        stamps = _iso(cells)
+        if stamps is not None:
+            return stamps, "year first" + (", as chosen" if date_format else "")
     numbers = pandas.to_numeric(cells, errors="coerce").to_numpy("float64", na_value=np.nan)
     if date_format in UNIX or date_format == "excel":
         with np.errstate(over="ignore"):
@@ -254,6 +259,17 @@ def _of_text(cells, where, date_format):
     if len(readings) == 1:
         why = "" if date_format is None else ", as chosen"
     return stamps[order], order.replace("-", " ") + why
+
+
+def _iso(cells):
+    """The stamps where all cells are ISO 8601 without a zone, else None: pandas reads those a hundred times faster."""
+    import pandas
+
+    cells = cells.astype(str).str.strip()
+    if not cells.str.fullmatch(ISO).all():
+        return None
+    stamps = pandas.to_datetime(cells, format="ISO8601", errors="coerce")
+    return None if stamps.isna().any() else stamps.to_numpy().astype("datetime64[us]")
 
 
 def _parsed(cells, shape):

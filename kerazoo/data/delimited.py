@@ -259,7 +259,7 @@ def _frame(text, dialect, where):
         with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             frame = pandas.read_csv(
-                io.StringIO(text),
+                io.BytesIO(text.encode()),  # A StringIO would take four bytes for each sign.
                 sep=dialect.sign,
                 header=0 if dialect.header else None,
                 skiprows=dialect.skipped,

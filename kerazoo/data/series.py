@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kerazoo.data import delimited
-from kerazoo.data.dates import check_date_format, looks_like_dates, read_dates
+from kerazoo.data.dates import SAMPLE, check_date_format, looks_like_dates, read_dates
 
 MISSING = ("forward", "error", "keep")
 DUPLICATES = ("error", "first", "last", "mean")
@@ -182,7 +182,7 @@ def _time_column(table, time, grid, date_format, where):
         if time not in table.columns:
             raise ValueError(f"`time` must be one of the columns {list(table.columns)}. Received: {time!r}.")
         return time
-    numbers = [column for column in table.columns if _is_number(table[column]).any()]
+    numbers = [column for column in table.columns if _is_number(table[column].iloc[:SAMPLE]).any()]
     words = [column for column in table.columns if column not in numbers]
     for column in [*words, *numbers]:  # A year beside a date is no stamp.
         if looks_like_dates(table[column], date_format):
@@ -277,10 +277,11 @@ def _in_order(stamps, chosen, lines, duplicates, where, notes):
     if len(unique) < 2:
         raise ValueError(f"{where} must have at least two rows with different stamps. Received: {len(unique)}.")
     seconds = unique.astype("datetime64[s]")
-    if len(np.unique(seconds)) < len(unique):
+    within = np.flatnonzero(seconds[1:] == seconds[:-1])
+    if len(within):
         raise ValueError(
-            f"{where}: stamps must lie at least a second apart. Received: {unique[0]} and {unique[1]}, "
-            f"{len(unique) - len(np.unique(seconds)):,} within a second of another. Resample the file first."
+            f"{where}: stamps must lie at least a second apart. Received: {unique[within[0]]} and "
+            f"{unique[within[0] + 1]}, {len(within):,} within a second of another. Resample the file first."
         )
     return seconds, values
 
