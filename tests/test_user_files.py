@@ -275,6 +275,27 @@ def test_a_data_frame_saved_with_its_dates_as_index_keeps_them(tmp_path):
     assert str(read_series(tmp_path / "a.parquet").stamps[1]) == "2024-01-02T00:00:00"
 
 
+def test_parquet_is_read_as_its_csv_is(tmp_path):
+    pytest.importorskip("pyarrow")
+    days = pandas.date_range("2024-01-01", periods=6)
+    frame = pandas.DataFrame(
+        {
+            "when": days,
+            "day": days.date,
+            "kind": pandas.Categorical(["a", "b", "a", "b", "a", "b"]),
+            "shop": ["x", "y", None, "x", "y", "x"],
+            "amount": [1.5, None, 3, 4, 5, 6],
+        }
+    )
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    for time in ("when", "day"):
+        one, two = (read_table(tmp_path / f"a{end}", target="kind", time=time) for end in (".parquet", ".csv"))
+        assert one.classes == two.classes == ("a", "b") and np.array_equal(one.time, two.time)
+        assert one.categories["shop"].tolist() == two.categories["shop"].tolist() == ["x", "y", "", "x", "y", "x"]
+        np.testing.assert_array_equal(one.numeric["amount"], two.numeric["amount"])
+
+
 def test_hostile_parquet_is_refused(tmp_path):
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     file = tmp_path / "a.parquet"
@@ -285,6 +306,10 @@ def test_hostile_parquet_is_refused(tmp_path):
     parquet.write_table(pyarrow.table({"x": column, "y": column}), file, compression="zstd")
     with pytest.raises(ValueError, match="hold as much as a file of .* bytes can. Received: 60,000,000 cells"):
         read_table(file, target="y")
+    long = pyarrow.DictionaryArray.from_arrays(np.zeros(100_000, "int32"), pyarrow.array(["x" * 2**20]))
+    parquet.write_table(pyarrow.table({"x": long}), file)
+    with pytest.raises(ValueError, match="must hold texts of 67,108,864 bytes at most.*104,857,600,000 in 'x'"):
+        read_table(file, target="x")
     parquet.write_table(pyarrow.table({"x": [[1], [2]], "y": ["a", "b"]}), file)
     with pytest.raises(ValueError, match="one value in a cell. Received: lists in \\['x'\\]"):
         read_table(file, target="y")

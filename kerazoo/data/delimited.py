@@ -336,7 +336,7 @@ def _parquet(path):
         nested = [field.name for field in facts.schema_arrow if pyarrow.types.is_nested(field.type)]
         if nested:
             raise ValueError(f"{path} must have one value in a cell. Received: lists in {nested[:5]}.")
-        frame = pandas.read_parquet(path)
+        frame = _spelled_out(path, facts.schema_arrow, max(UNPACKED, LARGEST_RATIO * size)).to_pandas()
     except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
         raise ValueError(f"{path} is no Parquet table: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(frame.index, pandas.RangeIndex):
@@ -344,3 +344,38 @@ def _parquet(path):
     frame = frame.reset_index(drop=True)
     frame.columns = [str(name) for name in frame.columns]
     return frame
+
+
+def _spelled_out(path, schema, most):
+    """The Arrow table of a Parquet file; its texts are first read as indices into a dictionary.
+
+    So a long text that a few bytes repeat a million times is refused before it takes memory.
+    """
+    import pyarrow
+    from pyarrow import compute, parquet
+
+    texts = [field.name for field in schema if _is_text(field.type)]
+    table = parquet.ParquetFile(path, read_dictionary=texts).read()
+    for place, field in enumerate(table.schema):
+        if not pyarrow.types.is_dictionary(field.type):
+            continue
+        column = table.column(place)
+        if _is_text(field.type.value_type):
+            lengths = (
+                compute.sum(compute.take(compute.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0
+                for chunk in column.chunks
+            )
+            total = sum(lengths)
+            if total > most:
+                raise ValueError(
+                    f"{path} must hold texts of {most:,} bytes at most, for its size. Received: {total:,} in "
+                    f"{field.name!r}."
+                )
+        table = table.set_column(place, field.name, column.cast(field.type.value_type))
+    return table
+
+
+def _is_text(kind):
+    from pyarrow import types
+
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind) or types.is_large_binary(kind)
