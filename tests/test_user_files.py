@@ -51,6 +51,7 @@ def write(path, text, encoding="utf-8"):
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_text_is_the_same_in_every_encoding(tmp_path, encoding):
     assert read_text(write(tmp_path / "a.txt", "größe\nja\n", encoding)) == "größe\nja\n"
+    assert decode_text(b"a,b\r1,2\r", "mac.csv") == "a,b\n1,2\n"
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(encoded("größe\n", encoding)))
     assert read_text(tmp_path / "a.txt.gz") == "größe\n"
 

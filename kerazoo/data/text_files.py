@@ -89,7 +89,9 @@ def decode_text(data, where):
         raise ValueError(
             f"{where}, line {line}, must be {name}. Received: byte 0x{content[error.start]:02x}. Save it as UTF-8."
         ) from error
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n")
+    if "\n" not in text:  # Excel on a Mac; elsewhere a lone carriage return is a sign like others.
+        text = text.replace("\r", "\n")
     place = text.find("\0")
     if place >= 0:
         raise ValueError(
