@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from kerazoo.data import dates
-from kerazoo.data.text_files import LARGEST_RATIO, UNPACKED, read_text
+from kerazoo.data.parquet_files import read_parquet
+from kerazoo.data.text_files import CELLS, MOST_COLUMNS, read_text
 from kerazoo.extras import need
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
@@ -20,8 +21,6 @@ USUAL = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}  # Where several
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
 EMPTY = ("", "na", "nan", "null", "none", "?")
 SAMPLE_ROWS, SAMPLE_SIZE = 200, 2**18  # What the dialect is recognised by: rows, and characters.
-MOST_COLUMNS = 16_384  # As spreadsheets have them.
-CELLS = 2**22  # So many cells of a table are read whatever the file's size; more must stand in it.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 # Decimal sign -> numbers with a fraction, and whole ones with the other sign between their thousands.
 FRACTION, GROUPED = {}, {}
@@ -156,7 +155,7 @@ def read_cells(path, dialect=None, *, what="A table"):
         if not path.is_file():
             raise FileNotFoundError(f"{what} must be an existing file. Received: {str(path)!r}.")
         if endings[0] == ".parquet":
-            return _parquet(path), ""
+            return read_parquet(path), ""
         if endings[0] not in ENDINGS:
             raise ValueError(
                 f"{what} must be a .csv, .csv.gz or .parquet file (or {', '.join(ENDINGS[1:])}); save a spreadsheet as "
@@ -312,70 +311,3 @@ def _with_points(frame, dialect, known, where):
         plain = column.str.replace(other, "", regex=False).str.replace(",", ".", regex=False)
         frame.isetitem(place, frame.iloc[:, place].where(~(fractions | grouped), plain))
     return frame, dialect
-
-
-def _parquet(path):
-    """The frame of a Parquet file, its index as columns."""
-    need("pyarrow")
-    import pandas
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        facts = parquet.ParquetFile(path)
-        about, size = facts.metadata, path.stat().st_size
-        unpacked = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
-        if about.num_columns > MOST_COLUMNS:
-            raise ValueError(f"{path} must have at most {MOST_COLUMNS:,} columns. Received: {about.num_columns:,}.")
-        cells = about.num_rows * about.num_columns
-        if cells > max(CELLS, 32 * size) or unpacked > max(UNPACKED, LARGEST_RATIO * size):
-            raise ValueError(
-                f"{path} must hold as much as a file of {size:,} bytes can. Received: {cells:,} cells of {unpacked:,} "
-                "bytes."
-            )
-        nested = [field.name for field in facts.schema_arrow if pyarrow.types.is_nested(field.type)]
-        if nested:
-            raise ValueError(f"{path} must have one value in a cell. Received: lists in {nested[:5]}.")
-        frame = _spelled_out(path, facts.schema_arrow, max(UNPACKED, LARGEST_RATIO * size)).to_pandas()
-    except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
-        raise ValueError(f"{path} is no Parquet table: {' '.join(str(error).split())[:300]}") from error
-    if not isinstance(frame.index, pandas.RangeIndex):
-        frame = frame.reset_index()  # pandas writes a data frame's dates as its index.
-    frame = frame.reset_index(drop=True)
-    frame.columns = [str(name) for name in frame.columns]
-    return frame
-
-
-def _spelled_out(path, schema, most):
-    """The Arrow table of a Parquet file; its texts are first read as indices into a dictionary.
-
-    So a long text that a few bytes repeat a million times is refused before it takes memory.
-    """
-    import pyarrow
-    from pyarrow import compute, parquet
-
-    texts = [field.name for field in schema if _is_text(field.type)]
-    table = parquet.ParquetFile(path, read_dictionary=texts).read()
-    for place, field in enumerate(table.schema):
-        if not pyarrow.types.is_dictionary(field.type):
-            continue
-        column = table.column(place)
-        if _is_text(field.type.value_type):
-            lengths = (
-                compute.sum(compute.take(compute.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0
-                for chunk in column.chunks
-            )
-            total = sum(lengths)
-            if total > most:
-                raise ValueError(
-                    f"{path} must hold texts of {most:,} bytes at most, for its size. Received: {total:,} in "
-                    f"{field.name!r}."
-                )
-        table = table.set_column(place, field.name, column.cast(field.type.value_type))
-    return table
-
-
-def _is_text(kind):
-    from pyarrow import types
-
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind) or types.is_large_binary(kind)

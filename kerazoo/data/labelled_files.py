@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.data.delimited import CELLS, EMPTY, USUAL, rows_of, sniff
+from kerazoo.data.delimited import EMPTY, USUAL, rows_of, sniff
 from kerazoo.data.labelled_series import LabelledSeries, SeriesData
 from kerazoo.data.splits import stratified_split
-from kerazoo.data.text_files import read_lines, read_text
+from kerazoo.data.text_files import CELLS, read_lines, read_text
 
 LENGTHS = ("error", "pad")
 MISSING = ("error", "linear")

@@ -20,6 +20,8 @@ MARKS = (
 )
 # What a compressed file may unpack to: text packs to a tenth, a file made to fill the memory to a thousandth.
 UNPACKED, LARGEST_RATIO = 2**26, 100
+MOST_COLUMNS = 16_384  # Of a table, as spreadsheets have them.
+CELLS = 2**22  # So many cells of a table are read whatever the file's size; more must stand in it.
 
 
 def read_text(path):
