@@ -9,6 +9,8 @@ import re
 
 import numpy as np
 
+from kerazoo.data.date_cells import ISO, NO_ZONE, SECOND, SHAPES, date_of, time_of_day, zone_of
+
 ORDERS = {"day-first": "cba", "month-first": "cab", "year-first": "abc"}  # Groups with year, month and day.
 UNIX = {"unix-s": 1, "unix-ms": 10**3, "unix-us": 10**6, "unix-ns": 10**9}  # Ticks of a second.
 DATE_FORMATS = (*ORDERS, *UNIX, "excel")
@@ -19,39 +21,9 @@ PIVOT = 69  # Two-digit years from 69 on are of the 1900s, as POSIX has it.
 # One reading's stamps fill half of their grid and, of it, so many times as much as another's: then it is evenly spaced.
 DENSE, CLEARLY = 0.5, 4
 LEAST_IN_ORDER = 4  # Different stamps whose order tells something: fewer are often in order by chance.
-SECOND = 10**6  # Stamps are microseconds.
 LAST = 253_402_300_799  # Seconds from 1970 to the end of 9999.
 SAMPLE = 200  # Cells by which a column's kind is recognised.
-NO_ZONE = -(10**6)
 NAMES = ("time", "timestamp", "date", "datetime", "day", "month", "year", "ds", "stamp", "unix", "epoch", "when")
-MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october")
-MONTHS += ("november", "december")
-
-_TIME = (
-    r"(?:[T\s,]+(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?(?:[:.](?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
-    r"\s*(?P<half>[ap]\.?m\.?)?\s*(?P<zone>z|utc|gmt|[+-]\d{2}:?(?:\d{2})?)?)?"
-)
-_COMPACT_TIME = (
-    r"(?:[T\s]*(?P<hour>\d{2}):?(?P<minute>\d{2}):?(?P<second>\d{2})?(?:[.,](?P<fraction>\d{1,9}))?"
-    r"\s*(?P<zone>z|utc|gmt|[+-]\d{2}:?(?:\d{2})?)?)?"
-)
-_WEEKDAY, _NAME = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?", r"(?P<b>[a-z]{3,9})\.?"
-_LONG = r"\d{4}|\d{1,2}"
-_YEAR, _DAY = r"(?P<c>\d{4}|\d{2})", r"(?P<a>\d{1,2})(?:st|nd|rd|th)?"
-ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?"
-# Groups a, b and c of a date; named months are day first, others as their order is decided.
-SHAPES = {
-    "numbers": rf"{_WEEKDAY}(?P<a>{_LONG})(?P<sign>[-/. ])(?P<b>\d{{1,2}})(?P=sign)(?P<c>{_LONG}){_TIME}",
-    "digits": rf"(?P<digits>\d{{8}}){_COMPACT_TIME}",
-    "day name": rf"{_WEEKDAY}{_DAY}[-/. ]+{_NAME},?[-/. ]+{_YEAR}{_TIME}",
-    "name day": rf"{_WEEKDAY}{_NAME}[-/. ]+{_DAY},?\s+{_YEAR}{_TIME}",
-    "year name": rf"(?P<c>\d{{4}})[-/. ]{_NAME}[-/. ](?P<a>\d{{1,2}}){_TIME}",
-    "year month": r"(?P<c>\d{4})[-/. ](?P<b>\d{1,2})",
-    "month year": r"(?P<b>\d{1,2})[-/. ](?P<c>\d{4})",
-    "name year": rf"{_NAME}[-/. ]+{_YEAR}",
-    "quarter": r"(?P<c>\d{4})[-/. ]?q(?P<quarter>[1-4])",
-}
-SHAPES = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in SHAPES.items()}
 
 
 def check_date_format(date_format):
@@ -280,58 +252,16 @@ def _parsed(cells, shape):
     for row, cell in enumerate(cells):
         found = shape.fullmatch(str(cell).strip())
         groups = found.groupdict() if found else {}
-        time = _time_of_day(groups) if found else None
-        date = _date(groups) if found else None
+        time = time_of_day(groups) if found else None
+        date = date_of(groups) if found else None
         if time is None or date is None or (signs and groups.get("sign") not in signs):
             bad[row] = True
             continue
         signs.add(groups.get("sign"))
         numbers[:3, row], numbers[3, row] = date, time
         widths[:, row] = len(groups.get("a") or ""), len(groups.get("c") or "")
-        offsets[row] = _zone(groups.get("zone"))
+        offsets[row] = zone_of(groups.get("zone"))
     return numbers, offsets, widths, bad
-
-
-def _date(groups):
-    """(a, b, c) of a cell's groups, or None where its month is no English one."""
-    if groups.get("digits"):
-        return int(groups["digits"]), 0, 0
-    if groups.get("quarter"):
-        return 1, 3 * int(groups["quarter"]) - 2, int(groups["c"])
-    month = groups["b"]
-    if not month.isdigit():
-        names = [number for number, name in enumerate(MONTHS, 1) if name.startswith(month.lower().rstrip("."))]
-        if month.lower() == "sept":
-            names = [9]
-        if len(names) != 1:
-            return None
-        month = names[0]
-    return int(groups.get("a") or 1), int(month), int(groups["c"])
-
-
-def _time_of_day(groups):
-    """Microseconds, or None for an hour that is none."""
-    hour, minute, second = (int(groups.get(part) or 0) for part in ("hour", "minute", "second"))
-    half = groups.get("half")
-    if half:
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if half[0] in "pP" else 0)
-    if hour > 24 or minute > 59 or second > 59 or (hour == 24 and (minute or second)):
-        return None
-    micros = int((groups.get("fraction") or "0").ljust(6, "0")[:6])
-    return ((hour * 60 + minute) * 60 + second) * SECOND + micros
-
-
-def _zone(text):
-    """Minutes east of Greenwich."""
-    if not text:
-        return NO_ZONE
-    if text[0] not in "+-":
-        return 0
-    digits = text[1:].replace(":", "").ljust(4, "0")
-    minutes = int(digits[:2]) * 60 + int(digits[2:])
-    return -minutes if text[0] == "-" else minutes
 
 
 def _readings(name, parts, widths, cells, where):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.data import dates
+from kerazoo.data.date_cells import SHAPES
 from kerazoo.data.parquet_files import read_parquet
 from kerazoo.data.text_files import CELLS, MOST_COLUMNS, read_text
 from kerazoo.extras import need
@@ -229,7 +229,7 @@ def _has_header(rows, decimal):
 
     def counts(cell):
         number = NUMBER.fullmatch(cell) or FRACTION[DECIMALS[decimal]].fullmatch(cell)
-        return bool(number or any(shape.fullmatch(cell) for shape in dates.SHAPES.values()))
+        return bool(number or any(shape.fullmatch(cell) for shape in SHAPES.values()))
 
     if not rows:
         return True
