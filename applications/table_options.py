@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import reading, running
 
 DEFAULTS = {"epochs": 100, "batch_size": 32, "patience": 15, "folds": 5}
 # What decides the outcome of every training on a table.
 SETTINGS = (
+    f"{reading.SETTINGS} "
     "dataset data target positive drop time groups model option scaling weighting folds epochs batch_size "
     "learning_rate patience precision seed"
 )
@@ -22,6 +23,7 @@ def add_options(parser, *, datasets, model="tab_resnet", weighting="none", scali
     data.add_argument("--target", help="the column of classes, with --data")
     data.add_argument("--positive", help="the class that is looked for, with --data; by default the rarer one")
     data.add_argument("--time", help="with --data, the column that says when a row came: later rows are the test")
+    reading.add_options(data, dates=True)
     data.add_argument("--drop", help="columns to leave out, with commas")
     data.set_defaults(groups=None)
     training = parser.add_argument_group("model and training")
@@ -57,6 +59,7 @@ def settle(arguments, task, *, dataset, recipe=None):
     facts = kerazoo.info(arguments.model)
     if facts["task"] != "tabular":
         raise ValueError(f"`--model` must be one for tables. Received: {arguments.model!r}, for {facts['task']}.")
+    reading.check(arguments)
     if arguments.data and not arguments.target:
         raise ValueError("`--data` needs `--target`, the column of classes. Received: none.")
     given = {name: getattr(arguments, name) for name in ("target", "positive", "time", "groups")}

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import running, table_detectors
+from kerazoo.applications import reading, running, table_detectors
 from kerazoo.applications.table_networks import export, float32, train
 from kerazoo.applications.table_options import SETTINGS
 
@@ -26,9 +26,10 @@ def load(arguments, *, two):
     from kerazoo.data.tables import read_table
 
     if arguments.data:
-        kinds = {name: getattr(arguments, name) for name in ("target", "positive", "time")}
+        kinds = {name: getattr(arguments, name) for name in ("target", "positive", "time", "date_format")}
         groups = tuple(arguments.groups)
-        table, tests = read_table(arguments.data, drop=tuple(arguments.drop), groups=groups, **kinds), {}
+        kinds |= {"drop": tuple(arguments.drop), "groups": groups, "dialect": reading.dialect(arguments)}
+        table, tests = read_table(arguments.data, **kinds), {}
     else:
         table, tests = load_table(arguments.dataset)
         if arguments.drop:

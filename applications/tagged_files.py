@@ -44,7 +44,7 @@ def run(arguments, start):
         raise FileNotFoundError(f"`--predict` must be a text file. Received: {arguments.predict}.")
     import_tensorflow()
     import kerazoo
-    from kerazoo.data.text_tables import content
+    from kerazoo.data.text_files import read_lines
     from kerazoo.evaluate import entity_report
     from kerazoo.evaluate.entities import entities
     from kerazoo.evaluate.runs import environment, write_record
@@ -52,7 +52,7 @@ def run(arguments, start):
     size = arguments.predict.stat().st_size
     if size > LARGEST:
         raise ValueError(f"{arguments.predict} must have at most {LARGEST:,} bytes. Received: {size:,}.")
-    texts = [line.strip() for line in content(arguments.predict).splitlines() if line.strip()]
+    texts = [line.strip() for line in read_lines(arguments.predict) if line.strip()]
     if not texts:
         raise ValueError(f"{arguments.predict} must have a line with a text. Received: none.")
     tagger = kerazoo.load(arguments.export_from, engine="saved_model")

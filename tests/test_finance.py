@@ -71,6 +71,24 @@ def test_prices_to_forecasts_to_trading(prices_csv, capsys):
     assert (Path("runs/algorithmic_trading/walk-1") / "report.html").exists()
 
 
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y"])
+def test_the_same_walk_earns_the_same_whatever_the_form_of_its_dates(tmp_path, form):
+    """Read one by one, 01/02 to 12/02 would be months and 13/02 a day: rules would trade shuffled days."""
+    records = []
+    for name, pattern in (("iso", "%Y-%m-%d"), ("other", form)):
+        series, rows = walk(600), ["Date,Open,High,Low,Close,Volume"]
+        for stamp, row in zip(series.stamps, series.values.tolist()):
+            rows.append(",".join([stamp.item().strftime(pattern), *map(str, row)]))
+        file = tmp_path / name / "prices.csv"
+        file.parent.mkdir()
+        file.write_text("\n".join(rows))
+        words = ["--data", str(file), "--out", str(tmp_path / name / "run")]
+        records.append(algorithmic_trading.main(words))
+    for key in ("chosen", "choosing", "judging", "deflated_sharpe"):
+        assert records[0][key] == records[1][key]
+    assert records[0]["dataset"]["first"] == records[1]["dataset"]["first"] == "2015-01-01T00:00:00"
+
+
 def test_forecasts_of_other_days_are_refused(prices_csv, tmp_path):
     (tmp_path / "forecasts.csv").write_text("date,forecast,return\n1999-01-04,0.1,0.1\n1999-01-05,0.1,0.1\n")
     with pytest.raises(ValueError, match="must forecast days of walk. Received: none"):

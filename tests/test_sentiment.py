@@ -72,7 +72,11 @@ def test_a_folder_has_its_own_parts_and_what_it_lacks_is_drawn(tmp_path):
     data = from_files(tmp_path)
     assert (len(data.train), len(data.validation), len(data.test)) == (32, 1, 8)
     assert data.classes == ("a", "b") and data.validation.labels.tolist() == [1]
-    assert data.notes == ("train.tsv: 1 empty texts are left out.",) and "drawn" in data.split
+    assert data.notes[:2] == (
+        "train.tsv, read as: separator tab, no header row: 'column 1' and 'column 2'.",
+        "train.tsv: 1 empty texts are left out.",
+    )
+    assert "drawn" in data.split
     write(tmp_path, "one\tc\n", "test.tsv")
     with pytest.raises(ValueError, match="test.tsv, line 1: the class must be one of"):
         from_files(tmp_path)

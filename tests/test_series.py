@@ -29,7 +29,8 @@ def test_schema_is_inferred_and_said():
     assert series.values.dtype == "float32" and series.values[:, 1].tolist() == [1.0, 2.5]
     assert series.step == 3600 and str(series.stamps[1]) == "2024-01-01T01:00:00"
     assert series.notes == (
-        "Stamps are in the column 'when'.",
+        "Read as: separator ',', decimal '.', header row.",
+        "Stamps are in the column 'when', read year first.",
         "Columns without numbers are left out: 'site'.",
     )
     chosen = read("when,a,b\n2024-01-01,1,2\n2024-01-02,3,4\n", time="when", columns=["b"])
@@ -82,8 +83,12 @@ def test_duplicate_stamps(choice, expected):
     ("text", "message"),
     [
         ("t,x\n2024-01-01,1\n2024-01-02,oops\n", "line 3, column 'x': every cell must be a number.*'oops'"),
-        ("t,x\n2024-01-01,1\n2024-13-45,2\n", "line 3, column 't': every cell must be a stamp.*'2024-13-45'"),
+        (
+            "t,x\n2024-01-01,1\n2024-13-45,2\n",
+            "line 3, column 't': every cell must be a date of one.*'2024-13-45'",
+        ),
         ("t,x\n2024-01-01,1\n2024-01-02,inf\n", "line 3, column 'x': every number must be finite"),
+        ("t,x\n2024-01-01,1\n2024-01-02,1e300\n", "line 3, column 'x': every number must be finite.*'1e300'"),
         ("t,x\n2024-01-01,1\n", "at least two rows"),
         ("t,x\n", "at least two rows"),
         ("", "no CSV table"),
@@ -115,7 +120,7 @@ def test_options_and_paths_are_checked(tmp_path):
     with pytest.raises(ValueError, match=r"must be a \.csv, \.csv\.gz or \.parquet"):
         read_series(tmp_path / "table.xlsx")
     (tmp_path / "bad.csv").write_bytes(b"t,x\n\xff\xfe\x00,1\n")
-    with pytest.raises(ValueError, match="no CSV table"):
+    with pytest.raises(ValueError, match="bad.csv, line 2, must be UTF-8. Received: byte 0xff"):
         read_series(tmp_path / "bad.csv")
 
 

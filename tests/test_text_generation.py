@@ -37,7 +37,7 @@ def test_what_is_wrong_with_a_text_is_said(tmp_path):
     with pytest.raises(ValueError, match="must be or hold `.txt` files"):
         corpus_of(tmp_path)
     (tmp_path / "a.txt").write_bytes(b"one\ntwo\ncaf\xe9 " + b"x" * 2000)
-    with pytest.raises(ValueError, match="a.txt, line 3: the bytes must be UTF-8"):
+    with pytest.raises(ValueError, match="a.txt, line 3, must be UTF-8"):
         corpus_of(tmp_path / "a.txt")
     (tmp_path / "a.txt").write_text("short")
     with pytest.raises(ValueError, match="at least 1,000 characters. Received: 5"):

@@ -132,7 +132,7 @@ def test_files_of_pairs_say_the_same(tmp_path):
         assert json.dumps(data.record())
     write(tmp_path, "pairs.tsv", ["en\tde", *("\t".join(pair) for pair in PAIRS), "alone\t "])
     data = from_files(tmp_path / "pairs.tsv", source="en", target="de", seed=3)
-    assert data.notes == ("pairs.tsv: 1 pairs with an empty side are left out.",)
+    assert data.notes[1:] == ("pairs.tsv: 1 pairs with an empty side are left out.",)
     parts = (data.train, data.validation, data.test)
     assert sorted(text for part in parts for text in part.source) == sorted(SOURCE) and len(data.test) == 5
     assert all(PAIRS[SOURCE.index(one)][1] == other for part in parts for one, other in zip(part.source, part.target))

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.applications import running
+from kerazoo.applications import reading, running
 
 TASK = "algorithmic_trading"
 REACH = 2  # Days that a position's return looks ahead: the open after the next.
 SLOWEST = 250  # Days before the first at which every rule has a signal.
-SETTINGS = "stock data time forecasts share cost slippage target_volatility seed"
+SETTINGS = f"{reading.SETTINGS} stock data time forecasts share cost slippage target_volatility seed"
 
 
 def parse_args(argv):
@@ -32,6 +32,7 @@ def parse_args(argv):
     source.add_argument("--stock", help="msft (default)")
     source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet of daily prices and volumes")
     data.add_argument("--time", help="the column of dates; by default the first that holds some")
+    reading.add_options(data, dates=True)
     data.add_argument("--forecasts", type=Path, metavar="FILE", help="a .csv of date and forecast return, traded too")
     trading = parser.add_argument_group("trading")
     trading.add_argument("--share", type=float, default=0.6, help="of the days, on which the rule is chosen")
@@ -45,6 +46,7 @@ def parse_args(argv):
 
 def settle(arguments):
     """Checks what can be wrong before time is spent."""
+    reading.check(arguments)
     arguments.stock = None if arguments.data else arguments.stock or "msft"
     if not 0.1 <= arguments.share <= 0.9:
         raise ValueError(f"`--share` must lie between 0.1 and 0.9. Received: {arguments.share}.")
@@ -63,8 +65,13 @@ def load(arguments):
     from kerazoo.data.prices import load_prices, read_prices
     from kerazoo.data.series import read_series
 
-    series = read_prices(arguments.data, time=arguments.time) if arguments.data else load_prices(arguments.stock)
+    if arguments.data:
+        how = {"date_format": arguments.date_format, "dialect": reading.dialect(arguments)}
+        series = read_prices(arguments.data, time=arguments.time, **how)
+    else:
+        series = load_prices(arguments.stock)
     print(f"{series.name}: {len(series):,} days, {str(series.stamps[0])[:10]} to {str(series.stamps[-1])[:10]}.")
+    print("".join(f"  {note}\n" for note in series.notes), end="")
     if not arguments.forecasts:
         return series, None
     table = read_series(arguments.forecasts, columns=["forecast"], grid="rows")

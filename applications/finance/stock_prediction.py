@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "stock_prediction"
@@ -31,6 +31,7 @@ RECIPES = {
     "tcn": {"option": {"filters": 16}},
 }
 SETTINGS = (
+    f"{reading.SETTINGS} "
     "stock data time model option lookback folds first cost epochs batch_size learning_rate patience precision seed"
 )
 
@@ -43,6 +44,7 @@ def parse_args(argv):
     source.add_argument("--stock", help="msft (default)")
     source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet of daily prices and volumes")
     data.add_argument("--time", help="the column of dates; by default the first that holds some")
+    reading.add_options(data, dates=True)
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="lstm_seq2seq", help="one of `kerazoo list --task forecasting`")
     running.add_model_option(training)
@@ -57,6 +59,7 @@ def parse_args(argv):
 
 def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
+    reading.check(arguments)
     facts = kerazoo.info(arguments.model)
     if facts["task"] != "forecasting" or "distribution" in facts["arguments"]:
         raise ValueError(f"`--model` must forecast points. Received: {arguments.model!r}, for {facts['task']}.")
@@ -130,7 +133,11 @@ def load(arguments):
     """The prices, as a `Series`."""
     from kerazoo.data.prices import load_prices, read_prices
 
-    series = read_prices(arguments.data, time=arguments.time) if arguments.data else load_prices(arguments.stock)
+    if arguments.data:
+        how = {"date_format": arguments.date_format, "dialect": reading.dialect(arguments)}
+        series = read_prices(arguments.data, time=arguments.time, **how)
+    else:
+        series = load_prices(arguments.stock)
     print(f"{series.name}: {len(series):,} days, {str(series.stamps[0])[:10]} to {str(series.stamps[-1])[:10]}.")
     print("".join(f"  {note}\n" for note in series.notes), end="")
     return series

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import reading, running
 from kerazoo.json_files import dumps
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "semantic_search", "sentence_embedding"
-SETTINGS = "dataset data title_column text_column limit model weights vocabulary length judged seed"
+SETTINGS = f"{reading.SETTINGS} dataset data title_column text_column limit model weights vocabulary length judged seed"
 WEIGHTS = "all_v2"
 LIMIT = 20_000  # Documents of a named set, unless --limit says otherwise.
 COLUMNS = ("label", "title", "text")
@@ -42,8 +42,9 @@ def parse_args(argv):
     source.add_argument("--dataset", choices=("packages",), help="packages (default): what apt's lists say of them")
     source.add_argument("--data", type=Path, metavar="PATH", help="a CSV, TSV or JSONL file, or a folder of texts")
     source.add_argument("--index", type=Path, metavar="RUN", help="search in what an earlier run has indexed")
-    data.add_argument("--title-column", default="title", help="the column or key of titles")
-    data.add_argument("--text-column", default="text", help="the column or key of texts")
+    data.add_argument("--title-column", help="the column or key of titles; default title")
+    data.add_argument("--text-column", help="the column or key of texts; default text")
+    reading.add_options(data, numbers=False)
     data.add_argument("--limit", type=int, help=f"documents at most, drawn by the seed; of packages {LIMIT:,}")
     model = parser.add_argument_group("model")
     model.add_argument("--model", default="minilm_l6", help=f"one of `kerazoo list --task {KIND}`")
@@ -65,6 +66,7 @@ def settle(arguments):
     """Checks what can be wrong before time is spent."""
     if not (arguments.data or arguments.index):
         arguments.dataset, arguments.limit = "packages", arguments.limit or LIMIT
+    reading.check(arguments)
     facts = kerazoo.info(arguments.model)
     if facts["task"] != KIND:
         raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
@@ -81,7 +83,8 @@ def load(arguments):
     from kerazoo.data.package_descriptions import load_packages
 
     if arguments.data:
-        documents = from_files(arguments.data, title=arguments.title_column, text=arguments.text_column)
+        columns = {"title": arguments.title_column, "text": arguments.text_column}
+        documents = from_files(arguments.data, dialect=reading.dialect(arguments), **columns)
     else:
         documents = load_packages()
     if arguments.limit and len(documents) > arguments.limit:
@@ -121,14 +124,17 @@ def load_index(folder):
         ValueError: files that do not belong together.
     """
     from kerazoo.data.documents import Documents
+    from kerazoo.data.text_files import read_json, read_lines
 
     for name in ("run.json", "vectors.npy", "documents.jsonl"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"`--index` must be the folder of a finished run. Received: {folder}, no {name}.")
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    with open(folder / "documents.jsonl", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    documents = Documents(folder.name, *(tuple(row[column] for row in rows) for column in COLUMNS))
+    record, listed = read_json(folder / "run.json"), folder / "documents.jsonl"
+    try:
+        rows = [json.loads(line) for line in read_lines(listed) if line]
+        documents = Documents(folder.name, *(tuple(row[column] for row in rows) for column in COLUMNS))
+    except (json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
+        raise ValueError(f"{listed} must have an object with {COLUMNS} in each line. Received: {error!r}.") from error
     try:
         vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     except ValueError as error:

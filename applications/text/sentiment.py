@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import encoders, running
+from kerazoo.applications import encoders, reading, running
 from kerazoo.json_files import dumps
 from kerazoo.quiet import import_tensorflow
 
@@ -28,6 +28,7 @@ TASK, KIND = "sentiment", "text_classification"
 DEFAULTS = {"epochs": 12, "batch_size": 50, "patience": 4, "unknown": 0.2}
 RECIPES = {"textcnn": {"learning_rate": 4e-4, "option": {"embedding_dropout": 0.3}}}
 SETTINGS = (
+    f"{reading.SETTINGS} "
     "dataset data text_column label_column limit vocabulary at_least length keep_case unknown model weights option "
     "epochs batch_size learning_rate patience precision seed"
 )
@@ -40,8 +41,9 @@ def parse_args(argv):
     source = data.add_mutually_exclusive_group()
     source.add_argument("--dataset", help="sst2 (default), tweet_emotion, tweet_irony or tweet_offensive")
     source.add_argument("--data", type=Path, metavar="PATH", help="a CSV, TSV or JSONL file, or a folder with train.*")
-    data.add_argument("--text-column", default="text", help="the column or key of texts")
-    data.add_argument("--label-column", default="label", help="the column or key of classes")
+    data.add_argument("--text-column", help="the column or key of texts; text, or recognised of two columns")
+    data.add_argument("--label-column", help="the column or key of classes; label, or recognised of two columns")
+    reading.add_options(data, numbers=False)
     data.add_argument("--limit", type=int, help="texts of each split at most, for a first look")
     data.add_argument("--vocabulary", type=int, default=30_000, help="words that are known, at most")
     data.add_argument("--at-least", type=int, default=1, help="times that a known word occurs in the training texts")
@@ -62,6 +64,7 @@ def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
     if not arguments.data:
         arguments.dataset = arguments.dataset or "sst2"
+    reading.check(arguments)
     facts = kerazoo.info(arguments.model)
     if facts["task"] != KIND:
         raise ValueError(f"`--model` must be one for {KIND}. Received: {arguments.model!r}, for {facts['task']}.")
@@ -88,7 +91,7 @@ def load(arguments):
 
     if arguments.data:
         columns = {"text": arguments.text_column, "label": arguments.label_column}
-        data = from_files(arguments.data, seed=arguments.seed, **columns)
+        data = from_files(arguments.data, seed=arguments.seed, dialect=reading.dialect(arguments), **columns)
     else:
         data = load_texts(arguments.dataset)
     if arguments.limit:

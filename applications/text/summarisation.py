@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.applications import running, text_pairs
+from kerazoo.applications import reading, running, text_pairs
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "summarisation"
 DEFAULTS = {"epochs": 5, "batch_size": 64, "optimizer": "adam", "learning_rate": 2e-3, "vocabulary": 12_000}
 DEFAULTS |= {"average": 0.998, "option": {"units": 128, "dropout": 0.2}}
 SETTINGS = (
+    f"{reading.SETTINGS} "
     "dataset data source target limit model option vocabulary extra source_words summary_words epochs batch_size "
     "learning_rate optimizer average beams length_penalty precision seed"
 )
@@ -37,6 +38,7 @@ def parse_args(argv):
     source.add_argument("--data", type=Path, metavar="PATH", help="a table of pairs, or a folder of your own files")
     data.add_argument("--from", dest="source", default="text", help="name of the column of texts")
     data.add_argument("--to", dest="target", default="summary", help="name of the column of summaries")
+    reading.add_options(data, numbers=False)
     data.add_argument("--limit", type=int, help="pairs of each part at most, for a first look")
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="pointer_generator", help=f"one of `kerazoo list --task {KIND}`")
@@ -58,6 +60,7 @@ def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
     if not arguments.data:
         arguments.dataset = arguments.dataset or "packages"
+    reading.check(arguments)
     text_pairs.settle_model(arguments, KIND)
     recipe = dict(DEFAULTS)
     option = recipe.pop("option")
@@ -79,7 +82,8 @@ def load(arguments):
     from kerazoo.layers.copying_tokenizer import CopyingTokenizer
 
     if arguments.data:
-        data = from_files(arguments.data, source=arguments.source, target=arguments.target, seed=arguments.seed)
+        columns = {"source": arguments.source, "target": arguments.target}
+        data = from_files(arguments.data, seed=arguments.seed, dialect=reading.dialect(arguments), **columns)
     else:
         data = package_summaries(seed=arguments.seed)
     if arguments.limit:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.applications import running, text_pairs
+from kerazoo.applications import reading, running, text_pairs
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "translation"
@@ -30,6 +30,7 @@ DEFAULTS = {
 # By the first epochs' loss: docs/text.md. A short training underfits with the dropout of long ones, 0.3.
 RECIPES = {"transformer_tiny": {"optimizer": "muon", "learning_rate": 0.005, "option": {"dropout": 0.1}}}
 SETTINGS = (
+    f"{reading.SETTINGS} "
     "dataset data source target limit model option vocabulary pieces length epochs batch_size learning_rate optimizer "
     "average beams length_penalty precision seed"
 )
@@ -48,6 +49,7 @@ def parse_args(argv):
     source.add_argument("--data", type=Path, metavar="PATH", help="a table of pairs, or a folder of your own files")
     data.add_argument("--from", dest="source", default="en", help="language, or name of the column")
     data.add_argument("--to", dest="target", default="de", help="language, or name of the column")
+    reading.add_options(data, numbers=False)
     data.add_argument("--limit", type=int, help="pairs of each part at most, for a first look")
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="transformer_tiny", help=f"one of `kerazoo list --task {KIND}`")
@@ -70,6 +72,7 @@ def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
     if not arguments.data:
         arguments.dataset = arguments.dataset or "multi30k"
+    reading.check(arguments)
     facts = text_pairs.settle_model(arguments, KIND)
     if arguments.source == arguments.target:
         raise ValueError(f"`--from` and `--to` must differ. Received: {arguments.source!r} twice.")
@@ -95,7 +98,7 @@ def load(arguments):
 
     languages = {"source": arguments.source, "target": arguments.target}
     if arguments.data:
-        data = from_files(arguments.data, seed=arguments.seed, **languages)
+        data = from_files(arguments.data, seed=arguments.seed, dialect=reading.dialect(arguments), **languages)
     else:
         data = load_translations(arguments.dataset, **languages)
     if arguments.limit:

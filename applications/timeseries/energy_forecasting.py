@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import kerazoo
-from kerazoo.applications import forecasts, running
+from kerazoo.applications import forecasts, reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "energy_forecasting"
@@ -57,6 +57,7 @@ RECIPES = {
     "nhits": {"epochs": 10, "batch_size": 128, "learning_rate": 1e-4, "factor": 0.5},
 }
 SETTINGS = (
+    f"{reading.SETTINGS} "
     "series data time columns known observed grid limit season model option quantiles calendar lookback horizon epochs "
     "batch_size learning_rate hold factor patience precision seed"
 )
@@ -72,6 +73,7 @@ def parse_args(argv):
     source.add_argument("--series", help="etth1 (default), taylor or elecdemand")
     source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet with a column of stamps")
     data.add_argument("--time", help="the column of stamps; by default the first that holds some")
+    reading.add_options(data, dates=True)
     data.add_argument("--columns", help="channels, with commas; by default all columns of numbers")
     data.add_argument("--known", help="columns that are told in advance and not forecast, with commas; work days, say")
     data.add_argument("--observed", help="columns of which the past alone is told; the model forecasts the others")
@@ -104,6 +106,7 @@ def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
     if not arguments.data:
         arguments.series = arguments.series or "etth1"
+    reading.check(arguments)
     facts = kerazoo.info(arguments.model)
     if facts["task"] != "forecasting":
         raise ValueError(f"`--model` must be one for forecasting. Received: {arguments.model!r}, for {facts['task']}.")
@@ -148,7 +151,10 @@ def load(arguments):
     told = {"known": arguments.known or [], "observed": arguments.observed or []}
     columns = arguments.columns and [*arguments.columns, *told["known"], *told["observed"]]
     if arguments.data:
-        series = read_series(arguments.data, time=arguments.time, columns=columns, grid=arguments.grid)
+        how = {"date_format": arguments.date_format, "dialect": reading.dialect(arguments)}
+        series = read_series(arguments.data, time=arguments.time, columns=columns, grid=arguments.grid, **how)
+        if arguments.calendar and not series.dated:
+            raise ValueError(f"`--calendar` needs a column of stamps. Received: none in {arguments.data}.")
         test = len(series) // 5
         split = (len(series) - test - len(series) // 10, len(series) // 10, test)
     else:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import reading, running
 from kerazoo.model_files import load_model
 from kerazoo.quiet import import_tensorflow
 
@@ -46,6 +46,7 @@ RECIPES = {
     },
 }
 SETTINGS = (
+    f"{reading.SETTINGS} "
     "dataset data labels time columns learn model option lookback epochs passes batch_size learning_rate patience "
     "scale score risk precision seed"
 )
@@ -64,6 +65,7 @@ def parse_args(argv):
     source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet with a column of stamps")
     data.add_argument("--labels", metavar="COLUMN", help="the column that is 1 at anomalies and 0 elsewhere")
     data.add_argument("--time", help="the column of stamps; by default the first that holds some")
+    reading.add_options(data, dates=True)
     data.add_argument("--columns", help="channels, with commas; by default all columns of numbers")
     data.add_argument("--learn", type=float, help="share of the rows, from the first, to learn from; default 0.15")
     training = parser.add_argument_group("model and training")
@@ -87,6 +89,7 @@ def parse_args(argv):
 
 def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
+    reading.check(arguments)
     facts = kerazoo.info(arguments.model)
     if facts["task"] not in (TASK, "forecasting"):
         raise ValueError(
@@ -129,7 +132,8 @@ def load(arguments):
         if arguments.labels and columns:
             columns = [*columns, arguments.labels]
         # Labels are of rows: what has no row has no label.
-        series, windows = read_series(arguments.data, time=arguments.time, columns=columns, grid="rows"), None
+        how = {"date_format": arguments.date_format, "dialect": reading.dialect(arguments)}
+        series, windows = read_series(arguments.data, time=arguments.time, columns=columns, grid="rows", **how), None
         if arguments.labels:
             if arguments.labels not in series.columns or len(series.columns) < 2:
                 raise ValueError(f"`--labels` must be one of {list(series.columns)}. Received: {arguments.labels!r}.")
@@ -312,8 +316,8 @@ def judge(arguments, name, labelled, folder):
         "thresholds": thresholds,
         "detections": [
             {
-                "from": str(labelled.series.stamps[first]),
-                "to": str(labelled.series.stamps[last]),
+                "from": labelled.series.when(first),
+                "to": labelled.series.when(last),
                 "rows": last - first + 1,
                 "score": float(own[first : last + 1].max()),
                 "labelled": None if labelled.windows is None else bool(inside[first : last + 1].any()),

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import kerazoo
-from kerazoo.applications import running
+from kerazoo.applications import reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "series_classification"
@@ -33,6 +33,7 @@ AUTHORS = {"epochs": 1500, "batch_size": 64, "schedule": "plateau", "learning_ra
 SPACING = 5.0  # Seconds between savings: an epoch of some dozen series takes less time than its files.
 SCALES = ("auto", "series", "train", "none")
 SETTINGS = (
+    f"{reading.SETTINGS} "
     "dataset data lengths missing limit scale model option ensemble epochs batch_size learning_rate schedule warm_up "
     "patience precision seed"
 )
@@ -45,6 +46,7 @@ def parse_args(argv):
     source = data.add_mutually_exclusive_group()
     source.add_argument("--dataset", help="gunpoint (default), arrowhead, italy_power_demand or basic_motions")
     source.add_argument("--data", type=Path, metavar="PATH", help="a folder with X_TRAIN.ts and X_TEST.ts, or one file")
+    reading.add_options(data)
     data.add_argument("--lengths", choices=("error", "pad"), default="error", help="of series with fewer steps")
     data.add_argument("--missing", choices=("error", "linear"), default="error", help="of missing values")
     data.add_argument("--limit", type=int, help="series of each split at most, for a first look")
@@ -72,6 +74,7 @@ def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
     if not arguments.data:
         arguments.dataset = arguments.dataset or "gunpoint"
+    reading.check(arguments)
     facts = kerazoo.info(arguments.model)
     if facts["task"] != TASK:
         raise ValueError(f"`--model` must be one for {TASK}. Received: {arguments.model!r}, for {facts['task']}.")
@@ -92,8 +95,8 @@ def load(arguments):
     from kerazoo.data.named_labelled_series import load_labelled_series
 
     if arguments.data:
-        options = {"lengths": arguments.lengths, "missing": arguments.missing}
-        data = from_files(arguments.data, seed=arguments.seed, **options)
+        how = {"lengths": arguments.lengths, "missing": arguments.missing}
+        data = from_files(arguments.data, seed=arguments.seed, dialect=reading.dialect(arguments), **how)
     else:
         data = load_labelled_series(arguments.dataset)
     data = data.with_validation(seed=arguments.seed)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from kerazoo.data.splits import draw_from_training
 from kerazoo.data.tagged_texts import OUTSIDE, TaggedData, TaggedTexts, names_of, repaired
-from kerazoo.data.text_tables import content, notes_on_others, parts_of
+from kerazoo.data.text_files import read_text
+from kerazoo.data.text_tables import notes_on_others, parts_of
 
 ENDINGS = (".conll", ".txt", ".tsv", ".bio", ".iob")
 SHARE = 0.1  # Of the training texts, for each part that the files lack.
@@ -69,10 +70,11 @@ def from_files(path, *, seed=0):
             or too few texts to draw parts from.
     """
     path = Path(path)
-    files = {"train": path} if path.is_file() else parts_of(path, ENDINGS)
-    parts, notes = {}, [*notes_on_others(path, files.values())]
+    notes = []
+    files = {"train": path} if path.is_file() else parts_of(path, ENDINGS, notes)
+    parts, notes = {}, [*notes, *notes_on_others(path, files.values())]
     for part, file in files.items():
-        parts[part], said = read_conll(content(file), file.name)
+        parts[part], said = read_conll(read_text(file), file.name)
         notes += said
     tags = names_of(parts["train"])
     if len(tags) < 2:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kerazoo.data.named_files import named_text
 from kerazoo.data.parts import SPELLINGS, check_not_empty, part_in
+from kerazoo.data.text_files import read_text
 from kerazoo.data.walk import Walk, left_out_notes, reasons, walk
 from kerazoo.registry import unknown_choice
 
@@ -87,7 +88,7 @@ def corpus_of(path):
 
     Raises:
         FileNotFoundError: nothing is there.
-        ValueError: no `.txt` file, more than a gigabyte, bytes that are no UTF-8 (with file and line), or too few
+        ValueError: no `.txt` file, more than a gigabyte, bytes that are no text (with file and line), or too few
             characters for three parts.
     """
     path = Path(path)
@@ -104,7 +105,7 @@ def corpus_of(path):
     parts = {file: part_in(file.stem) for file in files}
     if path.is_dir() and None not in parts.values() and "test" in parts.values():
         return _own_parts(path, parts, **facts)
-    text = "\n".join(_decoded(file) for file in files)
+    text = "\n".join(read_text(file) for file in files)
     split = "by position: the last tenth of the text is the test part, what lies before it (2%) validates"
     return cut(path.stem, text, split=split, **facts)
 
@@ -118,7 +119,7 @@ def _own_parts(path, parts, **facts):
     if sorted(parts.values()) != sorted(SPELLINGS):
         received = ", ".join(str(file.relative_to(path)) for file in parts)
         raise ValueError(f"{path} must have one file for each of {', '.join(SPELLINGS)}. Received: {received}.")
-    texts = {part: _decoded(file) for file, part in parts.items()}
+    texts = {part: read_text(file) for file, part in parts.items()}
     check_not_empty(texts)
     return Corpus(path.stem, **texts, split="the files' own parts", **facts)
 
@@ -134,12 +135,3 @@ def cut(name, text, **facts):
     test = int(len(text) * (1 - TEST))
     validation = test - int(len(text) * VALIDATION)
     return Corpus(name, text[:validation], text[validation:test], text[test:], **facts)
-
-
-def _decoded(file):
-    received = file.read_bytes()
-    try:
-        return received.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = received[: error.start].count(b"\n") + 1
-        raise ValueError(f"{file}, line {line}: the bytes must be UTF-8. Received: {error.reason}.") from error

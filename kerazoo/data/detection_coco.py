@@ -1,6 +1,5 @@
 """COCO's JSON files of boxes: annotations and results, read and written."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from kerazoo.data.boxes import convert
 from kerazoo.data.detection import Record
 from kerazoo.data.parts import SPELLINGS, part_in
+from kerazoo.data.text_files import read_json
 from kerazoo.data.walk import check_name
 from kerazoo.json_files import dumps
 
@@ -42,10 +42,7 @@ def read_coco(file, *, images=None, classes=None):
     >>> records, categories = read_coco("instances_val2017.json")  # doctest: +SKIP
     """
     file = Path(file)
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} must be JSON: {error}.") from error
+    content = read_json(file)
     if not is_coco(content):
         raise ValueError(f'{file} must have "images", "annotations" and "categories". It is another kind of JSON.')
     _check_rows(content, file)

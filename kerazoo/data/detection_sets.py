@@ -12,6 +12,7 @@ from kerazoo.data.detection_yolo import NAMES, read_yolo_folder
 from kerazoo.data.download import download
 from kerazoo.data.locate import data_folder
 from kerazoo.data.parts import PART_OF, SPELLINGS, check_not_empty, part_in
+from kerazoo.data.text_files import read_text
 from kerazoo.data.voc_lists import listed
 from kerazoo.data.walk import check_name, hidden_row, reasons, walk
 from kerazoo.paths import expand
@@ -218,8 +219,8 @@ def _coco_files(folder):
     files, left_out = [], hidden_row(top.hidden)
     for name, path in found.items():
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError):
+            content = json.loads(read_text(path))
+        except (json.JSONDecodeError, RecursionError, OSError):
             continue  # Another kind of file; there may be any beside the annotations.
         if is_coco(content) and (not content["annotations"] or any("bbox" in row for row in content["annotations"])):
             files.append(path)

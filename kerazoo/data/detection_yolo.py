@@ -8,6 +8,7 @@ from kerazoo.data.boxes import convert
 from kerazoo.data.decode import SUFFIXES
 from kerazoo.data.detection import Record, file_names, flawed
 from kerazoo.data.parts import SPELLINGS
+from kerazoo.data.text_files import read_lines, read_text
 from kerazoo.data.walk import SHOWN, hidden_row, reasons, walk
 from kerazoo.data.yolo_layout import NAMES, label_file, part_places, read_place
 from kerazoo.extras import need
@@ -41,7 +42,7 @@ def read_yolo(images, classes, *, root=None):
                 raise ValueError(
                     f"{labels} must be of one image. Received: {str(owners[labels])!r} and {str(image)!r}."
                 )
-            for number, line in enumerate(labels.read_text(encoding="utf-8").splitlines(), 1):
+            for number, line in enumerate(read_lines(labels), 1):
                 if line.strip():
                     label, box = _line(line, classes, f"{labels.name}, line {number}")
                     record.classes.append(label)
@@ -139,9 +140,7 @@ def _listed_classes(root):
         ValueError: there are two that differ.
     """
     listed = {
-        root / name: tuple(
-            line.strip() for line in (root / name).read_text(encoding="utf-8").splitlines() if line.strip()
-        )
+        root / name: tuple(line.strip() for line in read_lines(root / name) if line.strip())
         for name in NAMES
         if (root / name).is_file()
     }
@@ -171,7 +170,7 @@ def _yaml(file):
     import yaml
 
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:
         raise ValueError(f"{file} must be YAML: {error}.") from error
     names = content.get("names") if isinstance(content, dict) else None

@@ -7,7 +7,8 @@ import numpy as np
 
 from kerazoo.data.named_files import installed_file
 from kerazoo.data.parallel_texts import ParallelData, ParallelTexts
-from kerazoo.data.text_tables import check_length, content
+from kerazoo.data.text_files import read_lines, read_text
+from kerazoo.data.text_tables import check_length
 from kerazoo.extras import need
 
 TURN = " || "  # Between the turns of what was said.
@@ -71,7 +72,7 @@ def chatterbot(*, history=1, seed=0):
         path = installed_file(PACKAGE, f"data/english/{name}.yml", folder=PACKAGE, sha256=sha256)
         if path is None:
             raise FileNotFoundError(f"The dialogues of chatterbot are on this machine only with a package: {INSTALL}")
-        for turns in yaml.safe_load(content(path))["conversations"]:
+        for turns in yaml.safe_load(read_text(path))["conversations"]:
             turns = [turn.strip() for turn in turns if isinstance(turn, str) and turn.strip()]
             left_out += len(turns) < 2
             dialogues += [turns] if len(turns) > 1 else []
@@ -114,7 +115,7 @@ def from_jsonl(path, *, history=1, seed=0):
     if not path.is_file() or path.suffix.lower() != ".jsonl":
         raise FileNotFoundError(f"Dialogues must be an existing .jsonl file. Received: {str(path)!r}.")
     dialogues, short = [], 0
-    for number, line in enumerate(content(path).split("\n"), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         turns = _turns(f"{path}, line {number}", line)

@@ -3,20 +3,25 @@
 from pathlib import Path
 
 from kerazoo.data.documents import Documents
-from kerazoo.data.text_tables import check_length, content, pairs
+from kerazoo.data.text_files import read_text
+from kerazoo.data.text_tables import check_length, pairs
 from kerazoo.data.walk import Walk, left_out_notes, reasons, walk
 
 ENDINGS = (".txt", ".md", ".rst")
 
 
-def from_files(path, *, title="title", text="text"):
+OPTIONS = ("--title-column", "--text-column")
+
+
+def from_files(path, *, title=None, text=None, dialect=None):
     """`Documents` from files.
 
     Args:
         path: a table (`.csv`, `.tsv`, `.jsonl`) with a row for each document, or a folder, in which every `.txt`,
             `.md` and `.rst` file is a document and its first line with something in it the title. A file's label is
             its path in the folder, a row's its line.
-        title, text: names of the table's columns or keys.
+        title, text: names of the table's columns or keys, which must be there; None is "title" and "text".
+        dialect: a `kerazoo.data.delimited.Dialect` that says what of a table is not to be recognised.
 
     Raises:
         FileNotFoundError: nothing there.
@@ -24,7 +29,11 @@ def from_files(path, *, title="title", text="text"):
     """
     path = Path(path)
     found = walk(path, ENDINGS) if path.is_dir() else Walk()
-    rows = _files(found.files) if path.is_dir() else pairs(path, title, text)
+    if path.is_dir():
+        rows, note = _files(found.files), ""
+    else:
+        how = {"named": (title is not None, text is not None), "options": OPTIONS, "dialect": dialect}
+        rows, note = pairs(path, title or "title", text or "text", **how)
     labels, titles, texts, empty = [], [], [], 0
     for where, head, body in rows:
         check_length(where, body)
@@ -36,7 +45,7 @@ def from_files(path, *, title="title", text="text"):
         texts.append(body.strip())
     if not texts:
         raise ValueError(f"{path} must have documents. Received: none with a text in it.{reasons(found.left_out)}")
-    notes = (f"{empty:,} without a text were left out.",) if empty else ()
+    notes = ((note,) if note else ()) + ((f"{empty:,} without a text were left out.",) if empty else ())
     notes += left_out_notes(found)
     sides = (tuple(side) for side in (labels, titles, texts))
     return Documents(path.stem, *sides, source=f"your own: {path.name}", terms="yours", notes=notes)
@@ -44,6 +53,6 @@ def from_files(path, *, title="title", text="text"):
 
 def _files(files):
     for name, file in files.items():
-        body = content(file)
+        body = read_text(file)
         lines = [line.strip("# \t") for line in body.splitlines() if line.strip("# \t")]
         yield name, lines[0] if lines else "", body

@@ -10,6 +10,7 @@ from kerazoo.data.archives import read_zip
 from kerazoo.data.decode import SUFFIXES, decode_all
 from kerazoo.data.locate import data_folder
 from kerazoo.data.parts import class_parts
+from kerazoo.data.text_files import read_lines
 from kerazoo.data.walk import check_name, hidden_row, reasons, walk
 from kerazoo.paths import expand
 from kerazoo.registry import unknown_choice
@@ -217,7 +218,7 @@ def read_pairs(path, faces):
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be an existing pairs file. Received: {str(path)!r}.")
     places = _places(faces)
-    lines = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    lines = [line.split() for line in read_lines(path)]
     folds, each = _header(path, lines)
     rows = []
     for number, words in enumerate(lines[1:], start=2):

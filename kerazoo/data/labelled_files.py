@@ -1,16 +1,18 @@
 """Series with a class each from files: `.ts` of the UCR and UEA archives, rows of a table, a folder of two such."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from kerazoo.data.delimited import EMPTY, USUAL, rows_of, sniff
 from kerazoo.data.labelled_series import LabelledSeries, SeriesData
 from kerazoo.data.splits import stratified_split
+from kerazoo.data.text_files import CELLS, read_lines, read_text
 from kerazoo.data.walk import walk
 
 LENGTHS = ("error", "pad")
 MISSING = ("error", "linear")
-EMPTY = ("", "?", "nan", "na", "null")
 TABLES = (".csv", ".tsv", ".txt")
 TEST_SHARE = 0.3  # Of a single file's series.
 LARGEST_SMALL, MOST_PADDED = 2**24, 16  # Values that a file may become: so many, or so many for each of its bytes.
@@ -43,7 +45,7 @@ def read_ts(path, *, classes=None, length=None, lengths="error", missing="error"
     ((3, 3, 1), [0, 1, 1], ('up', 'down'))
     """
     path, header, rows = _existing(path), {}, []
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         where, line = f"{path}, line {number}", line.strip()
         if not line or line.startswith("#"):
             continue
@@ -54,10 +56,10 @@ def read_ts(path, *, classes=None, length=None, lengths="error", missing="error"
             header[key[1:].lower()] = words
             continue
         *channels, label = line.split(":")
-        rows.append((where, label.strip(), [_numbers(channel, ",", where) for channel in channels]))
+        rows.append((where, label.strip(), [_numbers(channel.split(","), where) for channel in channels]))
     _check_header(path, header)
     named = classes or tuple(header["classlabel"][1:]) or tuple(sorted({label for _, label, _ in rows}))
-    expected = {key: _count(path, header[key][0]) for key in ("dimensions", "serieslength") if header.get(key)}
+    expected = {key: _count(path, key, header[key][0]) for key in ("dimensions", "serieslength") if header.get(key)}
     if header.get("equallength") == ["false"]:
         expected.pop("serieslength", None)
     return _assembled(
@@ -71,18 +73,19 @@ def read_ts(path, *, classes=None, length=None, lengths="error", missing="error"
     )
 
 
-def read_rows(path, *, classes=None, length=None, lengths="error", missing="error"):
+def read_rows(path, *, classes=None, length=None, lengths="error", missing="error", dialect=None):
     """Reads a table with a series of one channel in each row, its class first: the UCR archive's `.tsv`, or a CSV.
 
-    A first row whose other cells are no numbers is a header. Empty cells at a row's end belong to no series: it is
-    shorter.
+    Separator and decimal sign are recognised; a first row whose other cells are no numbers is a header. Empty cells at
+    a row's end belong to no series: it is shorter.
 
     Args:
-        path: a file with tabs or commas.
+        path: the file.
         classes: as for `read_ts`.
         length: as for `read_ts`.
         lengths: as for `read_ts`.
         missing: as for `read_ts`.
+        dialect: a `kerazoo.data.delimited.Dialect` that says what is not to be recognised.
 
     Raises:
         FileNotFoundError: no such file.
@@ -90,21 +93,23 @@ def read_rows(path, *, classes=None, length=None, lengths="error", missing="erro
             the line.
     """
     path, rows = _existing(path), []
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
+    text, known = read_text(path), dialect and dialect.header
+    dialect = sniff(text, dialect, usual=USUAL.get(path.suffix.lower(), ","))
+    for row, (number, (label, *cells)) in enumerate(rows_of(text, dialect, path)):
+        where = f"{path}, line {number}"
+        if dialect.decimal == "comma":
+            cells = [cell.replace(",", ".") for cell in cells]
+        if row == 0 and (known or (known is None and not all(map(_is_number, cells)))):
             continue
-        where, separator = f"{path}, line {number}", "\t" if "\t" in line else ","
-        label, _, rest = line.strip("\r\n").partition(separator)
-        if not rows and any(not _is_number(cell) for cell in rest.split(separator)):
-            continue
-        values = _numbers(rest, separator, where)
+        values = _numbers(cells, where)
         present = np.flatnonzero(~np.isnan(values))
         rows.append((where, label.strip(), [values[: present[-1] + 1 if len(present) else 0]]))
     named = classes or tuple(sorted({label for _, label, _ in rows}))
-    return _assembled(path, rows, named, channels=1, length=length, lengths=lengths, missing=missing)
+    series = _assembled(path, rows, named, channels=1, length=length, lengths=lengths, missing=missing)
+    return replace(series, notes=(f"{path.name}, {dialect}.", *series.notes))
 
 
-def from_files(path, *, seed=0, lengths="error", missing="error"):
+def from_files(path, *, seed=0, lengths="error", missing="error", dialect=None):
     """A user's own data: a folder with X_TRAIN and X_TEST, `.ts` or rows of a table, or one such file.
 
     Args:
@@ -112,6 +117,7 @@ def from_files(path, *, seed=0, lengths="error", missing="error"):
         seed: of that draw.
         lengths: as for `read_ts`.
         missing: as for `read_ts`.
+        dialect: as for `read_rows`.
 
     Returns:
         A `SeriesData`, without validation series.
@@ -120,9 +126,9 @@ def from_files(path, *, seed=0, lengths="error", missing="error"):
         FileNotFoundError: no such folder or file.
         ValueError: a folder without one training and one test file, or what the readers refuse.
     """
-    path, options = Path(path), {"lengths": lengths, "missing": missing}
+    path, options = Path(path), {"lengths": lengths, "missing": missing, "dialect": dialect}
     if path.is_file():
-        whole = _reader(path)(path, **options)
+        whole = _read(path, **options)
         rest, drawn = stratified_split(whole.labels, TEST_SHARE, seed=seed)
         split = f"{len(drawn):,} of {len(whole):,} series drawn by class for testing, seed {seed}"
         return SeriesData(path.stem, _checked(whole.take(rest), path), whole.take(drawn), split=split, source=str(path))
@@ -137,9 +143,9 @@ def from_files(path, *, seed=0, lengths="error", missing="error"):
             names = [file.name for file in files]
             raise ValueError(f"{path} must have one file X_{part}.ts, .csv or .tsv. Received: {names or 'none'}.")
         found[part] = files[0]
-    train = _reader(found["TRAIN"])(found["TRAIN"], **options)
+    train = _read(found["TRAIN"], **options)
     steps = train.values.shape[1]
-    test = _reader(found["TEST"])(found["TEST"], classes=train.classes, length=steps, **options)
+    test = _read(found["TEST"], classes=train.classes, length=steps, **options)
     if test.values.shape[2] != train.values.shape[2]:
         raise ValueError(
             f"{found['TEST']} must have the channels of the training series. "
@@ -157,9 +163,12 @@ def _checked(train, path):
     return train
 
 
-def _reader(path):
-    """The function that reads a file of this name, or None."""
-    return read_ts if path.suffix.lower() == ".ts" else read_rows if path.suffix.lower() in TABLES else None
+def _read(path, *, dialect, **options):
+    """The series of a file, by the ending of its name."""
+    suffix = path.suffix.lower()
+    if suffix not in (".ts", *TABLES):
+        raise ValueError(f"Labelled series must be a file of {['.ts', *TABLES]}. Received: {path.name!r}.")
+    return read_ts(path, **options) if suffix == ".ts" else read_rows(path, dialect=dialect, **options)
 
 
 def _existing(path):
@@ -167,20 +176,6 @@ def _existing(path):
     if not path.is_file():
         raise FileNotFoundError(f"Labelled series must be an existing file. Received: {str(path)!r}.")
     return path
-
-
-def _lines(path):
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text: {error}") from error
-
-
-def _count(path, word):
-    """A size that the header says."""
-    if not (word.isascii() and word.isdigit() and 1 <= len(word) <= 9):
-        raise ValueError(f"{path}: a size in the header must be a whole number. Received: {word[:40]!r}.")
-    return int(word)
 
 
 def _check_header(path, header):
@@ -193,6 +188,12 @@ def _check_header(path, header):
         raise ValueError(f"{path}: every series must have a class (@classLabel true a b ...). Received: none.")
 
 
+def _count(path, key, word):
+    if not word.isdecimal() or not 0 < len(word) < 10 or not int(word):
+        raise ValueError(f"{path}: @{key} must be a whole number above 0. Received: {word[:40]!r}.")
+    return int(word)
+
+
 def _is_number(cell):
     try:
         float(cell)
@@ -201,15 +202,15 @@ def _is_number(cell):
     return True
 
 
-def _numbers(text, separator, where):
+def _numbers(cells, where):
     """The cells as float64, NaN where one is missing."""
-    cells = text.split(separator)
     for position, cell in enumerate(cells, start=1):
         if not _is_number(cell):
             raise ValueError(f"{where}: value {position} must be a number. Received: {cell.strip()[:40]!r}.")
     values = np.array([np.nan if cell.strip().lower() in EMPTY else float(cell) for cell in cells])
-    if np.isinf(values).any():
-        raise ValueError(f"{where}: values must be finite. Received: {cells[int(np.isinf(values).argmax())].strip()}.")
+    beyond = np.flatnonzero(np.abs(values) > np.finfo("float32").max)
+    if len(beyond):
+        raise ValueError(f"{where}: values must be finite, as float32 too. Received: {cells[beyond[0]].strip()[:40]}.")
     return values
 
 
@@ -224,9 +225,12 @@ def _assembled(path, rows, classes, *, channels, length, lengths, missing):
     longest = length or max(len(values) for values in rows[0][2])
     if lengths == "pad" and not length:
         longest = max(len(values) for _, _, series in rows for values in series)
-    cells = len(rows) * longest * channels
-    if cells > max(LARGEST_SMALL, MOST_PADDED * path.stat().st_size):  # A cell that is there takes two bytes.
-        raise ValueError(f"{path} must have about as many values as it says. Received: a header that asks for {cells}.")
+    present = sum(len(values) for _, _, series in rows for values in series)
+    if len(rows) * longest * channels > max(CELLS, 100 * present):  # Before memory is taken for what a header claims.
+        raise ValueError(
+            f"{path} must have series of {longest:,} steps in {channels:,} channels. Received: {present:,} values in "
+            f"{len(rows):,} series."
+        )
     padded = filled = 0
     result, labels = np.empty((len(rows), longest, channels), "float32"), np.empty(len(rows), "int32")
     for row, (where, label, series) in enumerate(rows):

@@ -9,6 +9,7 @@ from kerazoo.data.mask_values import to_classes
 from kerazoo.data.masks import MASK_SUFFIXES, MaskData, read_pairs
 from kerazoo.data.parts import PART_OF, parts_among
 from kerazoo.data.splits import TEST_SHARE, VALIDATION_SHARE
+from kerazoo.data.text_files import read_lines
 from kerazoo.data.voc_lists import read_lists
 from kerazoo.data.walk import hidden_row, reasons, walk, without_suffix
 from kerazoo.paths import expand
@@ -216,7 +217,7 @@ def _two(folder):
 def _listed(file, folder):
     """[(name, image, mask)] of a list; a path is below the folder, or ends in a folder and a file of it."""
     pairs = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_lines(file), start=1):
         words = line.split()
         if not words:
             continue
@@ -237,7 +238,7 @@ def _names(folder):
     """Names of the classes from a file, or None."""
     for name in CLASSES:
         if (folder / name).is_file():
-            lines = (folder / name).read_text(encoding="utf-8").splitlines()
+            lines = read_lines(folder / name)
             return tuple(line.strip() for line in lines if line.strip())
     return None
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from kerazoo.data.archives import read_zip
+from kerazoo.data.dates import read_dates
+from kerazoo.data.delimited import read_cells
 from kerazoo.data.locate import data_folder
 from kerazoo.data.series import Series
+from kerazoo.data.text_files import decode_text
 from kerazoo.data.walk import is_visible
-from kerazoo.extras import need
 from kerazoo.registry import unknown_choice
 
 # The first rows of a file are for learning and never scored: 15%, of 5,000 rows at most.
@@ -96,21 +98,22 @@ def _archive(path):
     files, labels = {}, None
     for member, content in members.items():
         if member.endswith("combined_windows.json"):
-            labels = json.loads(content)
+            labels = json.loads(decode_text(content, member))
         elif "data/" in member:
-            files[member.rpartition("data/")[2]] = content.decode()
+            files[member.rpartition("data/")[2]] = decode_text(content, member)
     if not files or labels is None or set(files) - set(labels):
         raise ValueError(f"{path} must have data/<group>/<file>.csv and labels/combined_windows.json for all of them.")
     return files, labels
 
 
 def _labelled(name, text, windows):
-    need("pandas")
     import pandas
 
-    table = pandas.read_csv(io.StringIO(text), parse_dates=["timestamp"])
-    stamps = table["timestamp"].to_numpy().astype("datetime64[s]")
-    values = table[["value"]].to_numpy("float32")
+    table, _ = read_cells(io.StringIO(text))
+    if not {"timestamp", "value"} <= set(table.columns):
+        raise ValueError(f"{name} must have the columns timestamp and value. Received: {list(table.columns)}.")
+    stamps = read_dates(table["timestamp"], f"{name}, column 'timestamp'")[0].astype("datetime64[s]")
+    values = pandas.to_numeric(table["value"], errors="coerce").to_numpy("float32", na_value=np.nan)[:, None]
     if not np.isfinite(values).all():
         raise ValueError(f"{name}: every value must be a finite number. Received: others.")
     rows = []

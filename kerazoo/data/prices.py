@@ -61,7 +61,7 @@ def msft():
 PRICES = {"msft": msft}
 
 
-def read_prices(path, *, time=None, name=None):
+def read_prices(path, *, time=None, name=None, date_format=None, dialect=None):
     """Reads a table of daily prices into a `Series` whose columns are `COLUMNS`; each row is a trading day.
 
     Headers count without case. Where there is an adjusted close, all prices are adjusted by it. A cell
@@ -71,6 +71,8 @@ def read_prices(path, *, time=None, name=None):
         path: `.csv`, `.parquet`, or a file object with CSV text.
         time: name of the column of dates; by default the first that holds some.
         name: the series's name; by default the file's.
+        date_format: as for `kerazoo.data.dates.read_dates`, where the column alone does not tell.
+        dialect: a `kerazoo.data.delimited.Dialect` that says what is not to be recognised.
 
     Raises:
         FileNotFoundError, ImportError, ValueError: as in `read_series`; and a column that is missing, a price that
@@ -83,7 +85,9 @@ def read_prices(path, *, time=None, name=None):
     >>> read_prices(io.StringIO(text), name="example").columns
     ('open', 'high', 'low', 'close', 'volume')
     """
-    series = read_series(path, time=time, grid="rows", name=name)
+    series = read_series(path, time=time, grid="rows", name=name, date_format=date_format, dialect=dialect)
+    if not series.dated:
+        raise ValueError(f"Prices must have a column of dates. Received: {', '.join(series.columns)}.")
     places = {column.strip().lower().replace("_", " "): i for i, column in enumerate(series.columns)}
     missing = [column for column in COLUMNS if column not in places]
     if missing:

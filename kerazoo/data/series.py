@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.data.archives import DAMAGED, open_packed
-from kerazoo.data.parquet import read_parquet
-from kerazoo.errors import one_line
-from kerazoo.extras import need
+from kerazoo.data import delimited
+from kerazoo.data.dates import SAMPLE, check_date_format, looks_like_dates, read_dates
 
 MISSING = ("forward", "error", "keep")
 DUPLICATES = ("error", "first", "last", "mean")
 GRIDS = ("even", "rows")
+MOST_FILLED = 0.5  # Share of a column's values that may be carried forward: beyond it most of a series is invented.
 LONGEST_GRID = 50  # Rows of an evenly spaced grid for each row read: beyond it the step is a wrong guess.
 
 
@@ -29,6 +28,7 @@ class Series:
         source, terms: where it comes from, and what its owners allow.
         published: {"score": ..., "of": whose figure}, ... or None.
         targets: names of the columns worth forecasting; None is all.
+        dated: whether the stamps are the file's; those of rows that are only counted are days from 1970 on.
     """
 
     values: np.ndarray
@@ -40,6 +40,7 @@ class Series:
     terms: str = ""
     published: dict | None = None
     targets: tuple | None = None
+    dated: bool = True
 
     def __post_init__(self):
         if self.values.shape != (len(self.stamps), len(self.columns)):
@@ -78,31 +79,48 @@ class Series:
         """Seconds from one row to the next."""
         return int((self.stamps[1] - self.stamps[0]) / np.timedelta64(1, "s")) if len(self) > 1 else 0
 
+    def when(self, row):
+        """The stamp of a row as text, or its number where rows are only counted."""
+        return str(self.stamps[row]) if self.dated else f"row {row + 1:,}"
+
     def record(self):
         """Everything but the values, as JSON types."""
         return {
             "name": self.name,
             "rows": len(self),
             "columns": list(self.columns),
-            "first": str(self.stamps[0]),
-            "last": str(self.stamps[-1]),
-            "step_seconds": self.step,
+            "first": self.when(0),
+            "last": self.when(len(self) - 1),
+            "step_seconds": self.step if self.dated else None,
             "notes": list(self.notes),
             "source": self.source,
             "terms": self.terms,
         }
 
 
-def read_series(path, *, time=None, columns=None, grid="even", missing="forward", duplicates="error", name=None):
+def read_series(
+    path,
+    *,
+    time=None,
+    columns=None,
+    grid="even",
+    missing="forward",
+    duplicates="error",
+    name=None,
+    date_format=None,
+    dialect=None,
+    most_filled=MOST_FILLED,
+):
     """Reads a table with a column of stamps into an evenly spaced `Series`.
 
-    The schema is inferred where it is not given: the first column whose cells are all stamps, and all columns
-    of numbers; `Series.notes` says what was taken and what was left out. Rows are put in order; stamps with a
-    zone become UTC; of 01/02/2024 the month comes first.
+    The schema is inferred where it is not given: separator, decimal sign and header row, the first column of stamps,
+    and all columns of numbers; `Series.notes` says what was taken and what was left out. Rows are put in order; stamps
+    with a zone become UTC. Whether of 01/02/2024 the day or the month comes first is decided from the whole column, or
+    refused.
 
     Args:
-        path: `.csv` (also `.csv.gz`), `.parquet`, or a file object with CSV text.
-        time: name of the column of stamps.
+        path: `.csv` (also `.tsv`, `.txt`, each also `.gz`), `.parquet`, or a file object with CSV text.
+        time: name of the column of stamps. Without one, and with numbers alone, `grid` "rows" counts the rows.
         columns: names of the channels, in the order wanted.
         grid: "even" puts the rows on the grid of their commonest step, with gaps where stamps are absent;
             "rows" counts every row as one step, as for trading days or months.
@@ -110,12 +128,16 @@ def read_series(path, *, time=None, columns=None, grid="even", missing="forward"
             one, which a forecaster could not know; "keep" leaves NaN; "error" refuses.
         duplicates: which of several rows of one stamp counts; "mean" averages them.
         name: the series's name; by default the file's.
+        date_format: as for `kerazoo.data.dates.read_dates`, where the column alone does not tell.
+        dialect: a `kerazoo.data.delimited.Dialect` that says what is not to be recognised.
+        most_filled: share of a column's values that "forward" may fill in, at most. A column with fewer values of its
+            own is left out where none are named, or else refused.
 
     Raises:
         FileNotFoundError: no such file.
         ImportError: without pandas, or pyarrow for Parquet.
-        ValueError: no stamps or numbers, a cell that is neither a number nor empty, duplicate or off-grid
-            stamps, fewer than two rows; with the line and the column.
+        ValueError: no stamps or numbers, a cell that is neither a number nor empty, dates that can be read in two ways,
+            duplicate or off-grid stamps, too many missing values, fewer than two rows; with the line and the column.
 
     Example:
 
@@ -131,53 +153,46 @@ def read_series(path, *, time=None, columns=None, grid="even", missing="forward"
     for option, (value, choices) in options.items():
         if value not in choices:
             raise ValueError(f"`{option}` must be one of {choices}. Received: {value!r}.")
-    need("pandas")
-    table = _table(path)
-    where = name or getattr(path, "name", str(path))
+    check_date_format(date_format)
+    table, said = delimited.read_cells(path, dialect, what="A series")
+    where = name or str(getattr(path, "name", path))
     if not len(table) or not len(table.columns):
         raise ValueError(f"{where} must have a header and at least two rows. Received: {len(table)} rows.")
-    notes = []
-    time, stamps = _stamps(table, time, where, notes)
+    notes = [said] if said else []
+    time = _time_column(table, time, grid, date_format, where)
+    stamps = _stamps(table, time, date_format, where, notes)
     chosen = _numbers(table, time, columns, where, notes)
-    stamps, values = _in_order(stamps, chosen, duplicates, where, notes)
+    stamps, values = _in_order(stamps, chosen, table.index.to_numpy() + 2, duplicates, where, notes)
     if grid == "even":
         stamps, values = _on_grid(stamps, values, where, notes)
+    if missing == "forward":
+        values, chosen = _dense(values, tuple(chosen), columns is not None, most_filled, where, notes)
     stamps, values = _filled(stamps, values, tuple(chosen), missing, where, notes)
     for column, channel in zip(chosen, values.T):
         if np.nanmin(channel) == np.nanmax(channel):
             notes.append(f"{column!r} never changes.")
     stem = name or Path(where).name.partition(".")[0]
-    return Series(values.astype("float32"), stamps, tuple(chosen), stem, tuple(notes), source=str(where))
+    facts = {"source": str(where), "dated": time is not None}
+    return Series(values.astype("float32"), stamps, tuple(chosen), stem, tuple(notes), **facts)
 
 
-def _table(path):
-    """The file as text cells, so that nothing is guessed on the way; Parquet keeps its types."""
-    import pandas
-
-    if not hasattr(path, "read"):
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"A series must be an existing file. Received: {str(path)!r}.")
-        if path.suffix == ".parquet":
-            return read_parquet(path)
-        if path.suffixes[:1] != [".csv"]:
-            raise ValueError(f"A series must be a .csv, .csv.gz or .parquet file. Received: {str(path)!r}.")
-    try:
-        file = path if hasattr(path, "read") else open_packed(path)
-        cells = pandas.read_csv(file, dtype=str, skipinitialspace=True, keep_default_na=False)
-        if not isinstance(cells.index, pandas.RangeIndex):  # pandas makes an index of what the header has no name for.
-            raise ValueError(f"every row must have as many cells as the header, {len(cells.columns)}.")
-        return cells
-    except DAMAGED as error:
-        raise ValueError(f"{getattr(path, 'name', path)} is no CSV table: {one_line(error)}") from error
-
-
-def _parse_stamps(cells):
-    """datetime64[s] of a column, NaT where a cell is no stamp; zones become UTC."""
-    import pandas
-
-    parsed = pandas.to_datetime(cells, errors="coerce", utc=True, format="mixed")
-    return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+def _time_column(table, time, grid, date_format, where):
+    """Name of the column of stamps, or None where rows of numbers alone are counted."""
+    if time is not None:
+        if time not in table.columns:
+            raise ValueError(f"`time` must be one of the columns {list(table.columns)}. Received: {time!r}.")
+        return time
+    numbers = [column for column in table.columns if _is_number(table[column].iloc[:SAMPLE]).any()]
+    words = [column for column in table.columns if column not in numbers]
+    for column in [*words, *numbers]:  # A year beside a date is no stamp.
+        if looks_like_dates(table[column], date_format):
+            return column
+    if grid == "rows" and not words:
+        return None
+    raise ValueError(
+        f"{where} has no column of stamps: name one (`time`, --time) and its form (`date_format`, --date-format), or "
+        f"count rows of numbers alone as steps (`grid`, --grid rows). Received: {list(table.columns)}."
+    )
 
 
 def _is_number(cells):
@@ -188,27 +203,14 @@ def _is_number(cells):
     return pandas.to_numeric(cells, errors="coerce").notna()
 
 
-def _stamps(table, time, where, notes):
-    """(name of the column, datetime64[s] of every row)."""
+def _stamps(table, time, date_format, where, notes):
+    """datetime64[us] of every row."""
     if time is None:
-        for column in table.columns:
-            # A column of bare numbers would parse as nanoseconds since 1970.
-            if not _is_number(table[column]).any() and not np.isnat(_parse_stamps(table[column])).all():
-                time = column
-                break
-        else:
-            raise ValueError(f"{where} has no column of stamps; name one (`time`). Received: {list(table.columns)}.")
-        notes.append(f"Stamps are in the column {time!r}.")
-    elif time not in table.columns:
-        raise ValueError(f"`time` must be one of the columns {list(table.columns)}. Received: {time!r}.")
-    stamps = _parse_stamps(table[time])
-    bad = np.flatnonzero(np.isnat(stamps))
-    if len(bad):
-        raise ValueError(
-            f"{where}, line {bad[0] + 2}, column {time!r}: every cell must be a stamp. "
-            f"Received: {table[time].iloc[bad[0]]!r}."
-        )
-    return time, stamps
+        notes.append("There is no column of stamps: every row counts as one step, in the order of the file.")
+        return np.datetime64("1970-01-01", "us") + np.arange(len(table)) * np.timedelta64(1, "D")
+    stamps, said = read_dates(table[time], f"{where}, column {time!r}", date_format=date_format)
+    notes.append(f"Stamps are in the column {time!r}, read {said}.")
+    return stamps
 
 
 def _numbers(table, time, columns, where, notes):
@@ -223,7 +225,7 @@ def _numbers(table, time, columns, where, notes):
     chosen, left = {}, []
     for column in columns if columns is not None else [name for name in table.columns if name != time]:
         cells = table[column]
-        empty = cells.isna() | cells.astype(str).str.strip().str.lower().isin(("", "na", "nan", "null", "none", "?"))
+        empty = cells.isna() | cells.astype(str).str.strip().str.lower().isin(delimited.EMPTY)
         numbers = pandas.to_numeric(cells, errors="coerce")
         bad = np.flatnonzero(numbers.isna() & ~empty)
         if len(bad) and columns is None and not numbers.notna().any():
@@ -231,13 +233,16 @@ def _numbers(table, time, columns, where, notes):
             continue
         if len(bad):
             raise ValueError(
-                f"{where}, line {bad[0] + 2}, column {column!r}: every cell must be a number or empty. "
+                f"{where}, line {table.index[bad[0]] + 2}, column {column!r}: every cell must be a number or empty. "
                 f"Received: {cells.iloc[bad[0]]!r}."
             )
         values = numbers.to_numpy("float64", na_value=np.nan)
-        if np.isinf(values).any():
-            line = int(np.flatnonzero(np.isinf(values))[0]) + 2
-            raise ValueError(f"{where}, line {line}, column {column!r}: every number must be finite.")
+        beyond = np.flatnonzero(np.abs(values) > np.finfo("float32").max)
+        if len(beyond):
+            raise ValueError(
+                f"{where}, line {table.index[beyond[0]] + 2}, column {column!r}: every number must be finite, as "
+                f"float32 too. Received: {cells.iloc[beyond[0]]!r}."
+            )
         if np.isnan(values).all():
             raise ValueError(f"{where}, column {column!r}: at least one cell must hold a number. Received: none.")
         chosen[column] = values
@@ -248,8 +253,8 @@ def _numbers(table, time, columns, where, notes):
     return chosen
 
 
-def _in_order(stamps, chosen, duplicates, where, notes):
-    """Rows by their stamps, one for each."""
+def _in_order(stamps, chosen, lines, duplicates, where, notes):
+    """Rows by their stamps in whole seconds, one for each."""
     values = np.stack(list(chosen.values()), axis=1)
     order = np.argsort(stamps, kind="stable")
     if (order[1:] < order[:-1]).any():
@@ -259,9 +264,9 @@ def _in_order(stamps, chosen, duplicates, where, notes):
     if len(unique) < len(stamps):
         if duplicates == "error":
             twice = first[count > 1][0]
-            lines = sorted(int(line) + 2 for line in order[twice : twice + count[count > 1][0]])
+            one, two = sorted(lines[order[twice : twice + count[count > 1][0]]])[:2]
             raise ValueError(
-                f"{where}, lines {lines[0]} and {lines[1]}: a stamp must occur once (or choose `duplicates`). "
+                f"{where}, lines {one} and {two}: a stamp must occur once (or choose `duplicates`). "
                 f"Received twice: {stamps[twice]}."
             )
         notes.append(f"{len(stamps) - len(unique)} rows repeat a stamp; of each, {duplicates!r} counts.")
@@ -271,7 +276,14 @@ def _in_order(stamps, chosen, duplicates, where, notes):
             values = values[first if duplicates == "first" else first + count - 1]
     if len(unique) < 2:
         raise ValueError(f"{where} must have at least two rows with different stamps. Received: {len(unique)}.")
-    return unique, values
+    seconds = unique.astype("datetime64[s]")
+    within = np.flatnonzero(seconds[1:] == seconds[:-1])
+    if len(within):
+        raise ValueError(
+            f"{where}: stamps must lie at least a second apart. Received: {unique[within[0]]} and "
+            f"{unique[within[0] + 1]}, {len(within):,} within a second of another. Resample the file first."
+        )
+    return seconds, values
 
 
 def _on_grid(stamps, values, where, notes):
@@ -298,6 +310,27 @@ def _on_grid(stamps, values, where, notes):
     grid[offsets // step] = values
     notes.append(f"{length - len(stamps)} stamps are absent from the grid of {step} s; their values are missing.")
     return stamps[0] + np.arange(length) * np.timedelta64(step, "s"), grid
+
+
+def _dense(values, columns, named, most_filled, where, notes):
+    """(values, columns) without those that would mostly be filled in; refused where they are named, or all."""
+    share = np.isnan(values).mean(axis=0)
+    sparse = [column for column, missing in zip(columns, share) if missing > most_filled]
+    if not sparse:
+        return values, columns
+    if named or len(sparse) == len(columns):
+        column = columns.index(sparse[0])
+        count, length = int(np.isnan(values[:, column]).sum()), len(values)
+        raise ValueError(
+            f"{where}: at most {most_filled:.0%} of a column's values may be filled in. Received: {count:,} of "
+            f"{length:,} values of {sparse[0]!r} are missing. See how the dates are read (`date_format`, "
+            "--date-format), count rows as steps (`grid`, --grid rows), or resample the file first."
+        )
+    notes.append(
+        f"Columns with more than {most_filled:.0%} missing values are left out: {', '.join(map(repr, sparse))}."
+    )
+    kept = share <= most_filled
+    return values[:, kept], tuple(column for column, keep in zip(columns, kept) if keep)
 
 
 def _filled(stamps, values, columns, missing, where, notes):

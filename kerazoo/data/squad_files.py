@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from kerazoo.data.questions import QuestionData, Questions, drawn_parts
-from kerazoo.data.text_tables import check_length, content, notes_on_others, parts_of
+from kerazoo.data.text_files import read_text
+from kerazoo.data.text_tables import check_length, notes_on_others, parts_of
 
 LARGEST = 2**28  # Bytes of a file; SQuAD's own have 46 million at most.
 KINDS = {str: "a string", list: "a list", dict: "an object", int: "a whole number", bool: "true or false"}
@@ -33,7 +34,7 @@ def from_files(path, *, seed=0):
         size = file.stat().st_size
         if size > LARGEST:
             raise ValueError(f"{file} must have at most {LARGEST:,} bytes. Received: {size:,}.")
-        parts[part] = read_squad(content(file), str(file))
+        parts[part] = read_squad(read_text(file), str(file))
     parts, said = drawn_parts(parts, seed=seed)
     own = ", ".join(file.name for file in files.values())
     return QuestionData(

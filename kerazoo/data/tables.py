@@ -5,13 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.data.archives import DAMAGED, open_packed
-from kerazoo.data.parquet import read_parquet
-from kerazoo.errors import one_line
-from kerazoo.extras import need
+from kerazoo.data.dates import check_date_format, number_kind, read_dates
+from kerazoo.data.delimited import EMPTY, read_cells
 
 MOST_CATEGORIES = 50  # Values of a column of words; one with more is an identifier or free text.
-EMPTY = ("", "na", "nan", "null", "none", "?")
 
 
 @dataclass(frozen=True)
@@ -86,24 +83,27 @@ class Table:
         }
 
 
-def read_table(path, *, target, positive=None, drop=(), groups=(), time=None):
+def read_table(path, *, target, positive=None, drop=(), groups=(), time=None, date_format=None, dialect=None):
     """Reads a table with a target column of classes.
 
-    A column whose cells are all numbers or empty is numeric, one of few different words is a category; others
-    are left out. `Table.notes` says so.
+    Separator, decimal sign and header row are recognised. A column whose cells are all numbers or empty is numeric, one
+    of few different words is a category; others are left out. `Table.notes` says so.
 
     Args:
-        path: a `.csv`, `.csv.gz` or `.parquet` file.
+        path: a `.csv` (also `.tsv`, `.txt`, each also `.gz`) or `.parquet` file.
         target: name of the column of classes.
         positive: the class that is looked for, where there are two; by default the rarer one.
         drop: names of columns to leave out, for instance identifiers.
         groups: names of columns to judge by; one that is not in `drop` is seen by a model all the same.
         time: name of the column that says when each row came, as numbers or dates; it becomes no input.
+        date_format: of that column, as for `kerazoo.data.dates.read_dates`, where it alone does not tell.
+        dialect: a `kerazoo.data.delimited.Dialect` that says what is not to be recognised.
 
     Raises:
         FileNotFoundError: no such file.
         ImportError: without pandas.
-        ValueError: an unknown column, an empty target, fewer than two classes, or no usable column.
+        ValueError: an unknown column, an empty target, fewer than two classes, dates that can be read in two ways, or
+            no usable column.
 
     Example:
 
@@ -114,26 +114,26 @@ def read_table(path, *, target, positive=None, drop=(), groups=(), time=None):
     >>> list(table.numeric), list(table.categories), table.target.tolist(), table.classes
     (['age'], ['smokes'], [0, 0, 1], ('no', 'yes'))
     """
-    need("pandas")
-    import pandas
-
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"A table must be an existing file. Received: {str(path)!r}.")
-    try:
-        if path.suffix == ".parquet":
-            cells = read_parquet(path)
-        else:
-            cells = pandas.read_csv(open_packed(path), dtype=str, skipinitialspace=True, keep_default_na=False)
-    except DAMAGED as error:
-        raise ValueError(f"{path} is no table: {one_line(error)}") from error
-    if not isinstance(cells.index, pandas.RangeIndex):  # pandas makes an index of what the header has no name for.
-        raise ValueError(f"{path}: every row must have as many cells as the header, {len(cells.columns)}.")
-    table = table_of(cells, where=path, target=target, positive=positive, drop=drop, groups=groups, time=time)
-    return replace(table, name=path.name.partition(".")[0], source=str(path))
+    cells, said = read_cells(path, dialect)
+    facts = {"target": target, "positive": positive, "drop": drop, "groups": groups, "time": time}
+    table = table_of(cells, where=path, date_format=date_format, **facts)
+    notes = ((said,) if said else ()) + table.notes
+    return replace(table, name=path.name.partition(".")[0], source=str(path), notes=notes)
 
 
-def table_of(cells, *, where, target, positive=None, drop=(), groups=(), time=None, most_categories=MOST_CATEGORIES):
+def table_of(
+    cells,
+    *,
+    where,
+    target,
+    positive=None,
+    drop=(),
+    groups=(),
+    time=None,
+    date_format=None,
+    most_categories=MOST_CATEGORIES,
+):
     """The `Table` of a pandas data frame; the arguments are those of `read_table`.
 
     Args:
@@ -146,12 +146,13 @@ def table_of(cells, *, where, target, positive=None, drop=(), groups=(), time=No
     unknown = [name for name in (target, *drop, *groups, *([time] if time else [])) if name not in cells.columns]
     if unknown:
         raise ValueError(f"{where} has the columns {list(cells.columns)}. Received: {unknown[0]!r}.")
+    check_date_format(date_format)
     stamps, notes = None, []
     if time:
-        stamps = _stamps(cells[time], where)
+        stamps, said = _stamps(cells[time], where, date_format)
         order = np.argsort(stamps, kind="stable")
         cells, stamps = cells.iloc[order], stamps[order]
-        notes.append(f"{time!r} orders the rows and is no input: what comes later has times never seen before.")
+        notes.append(f"{time!r}, read {said}, orders the rows and is no input: later times were never seen before.")
     words = cells[target].astype(str).str.strip()
     empty = np.flatnonzero(words.str.lower().isin(EMPTY))
     if len(empty):
@@ -192,7 +193,7 @@ def _columns(cells, most_categories):
         text = column.astype(str).str.strip()
         absent = (column.isna() | text.str.lower().isin(EMPTY)).to_numpy()
         numbers = pandas.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
-        if np.isfinite(numbers[~absent]).all() and not absent.all():
+        if (np.abs(numbers[~absent]) <= np.finfo("float32").max).all() and not absent.all():
             numeric[name] = np.where(absent, np.nan, numbers)
         elif 1 < len(set(text[~absent])) <= most_categories:
             categories[name] = np.where(absent, "", text.to_numpy(str))
@@ -201,19 +202,16 @@ def _columns(cells, most_categories):
     return numeric, categories, notes
 
 
-def _stamps(column, where):
-    """Numbers, or seconds since 1970 where no cell is a number, as float64."""
+def _stamps(column, where, date_format):
+    """(numbers as they are, or seconds since 1970 of dates, float64; how they were read)."""
     import pandas
 
-    numbers = pandas.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
-    if not np.isfinite(numbers).any():
-        dates = pandas.to_datetime(column, errors="coerce", utc=True)
-        since = (dates - pandas.Timestamp(0, tz="UTC")).dt.total_seconds()
-        numbers = since.to_numpy("float64", na_value=np.nan)
-    wrong = np.flatnonzero(~np.isfinite(numbers))
-    if len(wrong):
-        raise ValueError(
-            f"{where}, line {wrong[0] + 2}, column {column.name!r}: a time must be a number or a date. "
-            f"Received: {column.iloc[wrong[0]]!r}."
-        )
-    return numbers
+    numeric = not pandas.api.types.is_datetime64_any_dtype(column)
+    numbers = (
+        pandas.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan) if numeric else np.array([])
+    )
+    counted = len(numbers) and np.isfinite(numbers).all() and number_kind(numbers) != "digits"
+    if counted and date_format is None:
+        return numbers, "as numbers"  # Of whatever unit: their order is all that counts.
+    stamps, said = read_dates(column, f"{where}, column {column.name!r}", date_format=date_format)
+    return stamps.astype("int64") / 1e6, said

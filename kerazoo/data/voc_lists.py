@@ -3,6 +3,7 @@
 from pathlib import PurePosixPath
 
 from kerazoo.data.decode import SUFFIXES
+from kerazoo.data.text_files import read_text
 
 NAMES = ("train", "val", "trainval", "test")
 
@@ -17,7 +18,7 @@ def read_lists(folder):
         ValueError: lists, and none for training.
     """
     files = {name: folder / f"{name}.txt" for name in NAMES}
-    lists = {name: listed(file.read_text(encoding="utf-8")) for name, file in files.items() if file.is_file()}
+    lists = {name: listed(read_text(file)) for name, file in files.items() if file.is_file()}
     parts = with_training(lists)
     if lists and "train" not in parts:
         raise ValueError(f"{folder} must have train.txt or trainval.txt. Received: {', '.join(lists)}.")

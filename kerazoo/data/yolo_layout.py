@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kerazoo.data.decode import SUFFIXES
 from kerazoo.data.parts import PART_OF
+from kerazoo.data.text_files import read_lines
 from kerazoo.data.walk import walk
 
 NAMES = ("classes.txt", "obj.names", "classes.names")
@@ -39,7 +40,7 @@ def read_place(place, root):
         root: what names are relative to.
     """
     if place.is_file():
-        lines = [line.strip() for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line.strip() for line in read_lines(place) if line.strip()]
         return [_listed(place.parent, line) for line in lines], []
     found, twin = walk(place, SUFFIXES), _twin(place)
     images = list(found.files.values())

@@ -186,6 +186,7 @@ def _files(report, record):
 
 def _about(series):
     """The rows of the data."""
-    rows = f"{series['rows']:,}, {series['first']} to {series['last']}, every {series['step_seconds']} s"
+    every = f", every {series['step_seconds']} s" if series["step_seconds"] else ""
+    rows = f"{series['rows']:,}, {series['first']} to {series['last']}{every}"
     told = [(f"told of {name} columns", ", ".join(of)) for name, of in series["covariates"].items()]
     return [*report_ends.source(series), ("rows", rows), *told, *report_ends.notes(series)]

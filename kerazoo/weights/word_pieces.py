@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from kerazoo.data.archives import read_zip
-from kerazoo.data.text_tables import content
+from kerazoo.data.text_files import read_json, read_text
 from kerazoo.extras import need
 from kerazoo.weights import packaged
 from kerazoo.weights.keras_hub_presets import fetched
@@ -61,7 +61,7 @@ def _of_folder(folder):
             continue
         lowercase = True
         if (folder / settings).is_file():
-            told = json.loads(content(folder / settings))
+            told = read_json(folder / settings)
             lowercase = bool(told.get("config", told).get(key, True))
         return _lines(folder / place), lowercase
     raise FileNotFoundError(f"A folder of weights must have one of {', '.join(FILES)}. Received: {folder}.")
@@ -69,4 +69,4 @@ def _of_folder(folder):
 
 def _lines(file):
     """A vocabulary's pieces; some of them are signs that `splitlines` takes for ends of lines."""
-    return [line.rstrip("\r") for line in content(file).rstrip("\n").split("\n")]
+    return read_text(file).rstrip("\n").split("\n")
