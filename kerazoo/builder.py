@@ -147,8 +147,8 @@ def _classes(task, num_classes):
     whole = isinstance(num_classes, numbers.Integral) and not isinstance(num_classes, bool)
     if fewest is not None and not (whole and num_classes >= fewest):
         raise ValueError(
-            f"`num_classes` must be a whole number from {fewest} on for {task}"
-            f"{' (labels of 0 and 1 are two classes)' if fewest == 2 else ''}. Received: {num_classes!r}."
+            f"`num_classes` must be at least {fewest} for {task}, and a whole number"
+            f"{'; labels of 0 and 1 are two classes' if fewest == 2 else ''}. Received: {num_classes!r}."
         )
     return int(num_classes) if whole else num_classes
 
