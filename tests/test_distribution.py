@@ -276,7 +276,7 @@ def test_workers_meet():
 
 def test_a_worker_that_never_starts_is_named():
     addresses = tuple(free_addresses(3))
-    chief, other = meet([Cluster(addresses, 0), Cluster(addresses, 2)], timeout=1)
+    chief, other = meet([Cluster(addresses, 0), Cluster(addresses, 2)], timeout=5)
     assert isinstance(chief, TimeoutError)
     assert f"nothing from worker 1 ({addresses[1]})." in str(chief)
     assert isinstance(other, TimeoutError)

@@ -68,7 +68,7 @@ def test_people_of_a_pairs_file_are_the_tests(people):
     arguments = face_recognition.settle(
         face_recognition.parse_args([f"--data={people}", f"--pairs={people.parent / 'pairs.txt'}", *SMALL])
     )
-    parts, pairs = face_recognition.load(arguments)
+    parts, pairs, _ = face_recognition.load(arguments)
     assert parts["test"].people == ("p1", "p3") and len(parts["validation"].people) == 2
     assert not set(parts["train"].people) & {"p1", "p3", *parts["validation"].people}
     assert [parts["test"].files[i] for i in (*pairs.first, *pairs.second)] == [

@@ -113,11 +113,12 @@ def test_every_public_function_is_called():
     assert public <= {word for call in CALLS for word in call.replace(",", "").split()}
 
 
-def test_channels_first_is_left_alone(tmp_path):
+def test_channels_first_is_refused_and_left_alone():
     with global_state.preserved():
         keras.config.set_image_data_format("channels_first")
         kerazoo.info("mlp")
-        kerazoo.build("mlp", seed=0, **SMALL)
+        with pytest.raises(ValueError, match="must be 'channels_last'.*Received: 'channels_first'"):
+            kerazoo.build("mlp", seed=0, **SMALL)
         assert keras.config.image_data_format() == "channels_first"
     assert keras.config.image_data_format() == "channels_last"
 

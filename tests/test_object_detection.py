@@ -196,7 +196,7 @@ def test_a_video_is_annotated(tmp_path):
         (["--predict=."], ValueError, "needs the exported detector"),
         (["--predict=nowhere", "--from=out"], FileNotFoundError, "nowhere"),
         (["--format=voc"], ValueError, "`--format` goes with --data"),
-        (["--resume"], FileNotFoundError, "no run to go on with"),
+        (["--resume"], FileNotFoundError, "There is no run to resume"),
     ],
 )
 def test_what_a_user_gets_wrong(argv, error, message):

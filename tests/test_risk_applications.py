@@ -106,7 +106,7 @@ def test_time_orders_the_rows_and_groups_are_kept_apart(tmp_path):
     assert set(table.groups["sex"]) == {"f", "m"} and (np.diff(table.time) == 3600).all()
     assert "'when', read year first, orders the rows" in table.notes[1] and table.take([3]).groups["sex"].shape == (1,)
     path = tmp_path / "wrong.csv"
-    path.write_text("t,x,y\n1,2,a\nsoon,3,b\n")
+    path.write_text("t,x,y\n2021-05-01,2,a\nsoon,3,b\n")
     with pytest.raises(ValueError, match="line 3, column 't': every cell must be a date of one format.*'soon'"):
         read_table(path, target="y", time="t")
     with pytest.raises(ValueError, match=r"`drop` must leave some of .* Received: \['y'\]"):

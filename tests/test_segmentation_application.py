@@ -122,7 +122,7 @@ def test_validation_is_of_every_image_also_of_a_last_smaller_batch(batch_size):
         (["--augment=turn", "--crop=64x96"], ValueError, "of square windows"),
         (["--size=64x64"], ValueError, "`--size` goes with `--data`"),
         (["--backbone-rate=0"], ValueError, "`--backbone-rate` must be above 0"),
-        (["--resume"], FileNotFoundError, "no run to go on with"),
+        (["--resume"], FileNotFoundError, "There is no run to resume"),
     ],
 )
 def test_what_a_user_gets_wrong(argv, error, message):

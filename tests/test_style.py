@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo.exporters.report import ExportReport
 from kerazoo.layers.instance_normalization import InstanceNormalization
 from kerazoo.layers.reflection_padding import ReflectionPadding2D
 from kerazoo.losses.perceptual import Perceptual, gram_matrix, total_variation
@@ -464,13 +465,12 @@ def test_a_stopped_training_goes_on(application, monkeypatch, capsys):
         with pytest.raises(KeyboardInterrupt):
             kerazoo.run("style_transfer", argv)
     assert "go on with:\n  kerazoo run style_transfer" in capsys.readouterr().out
-    monkeypatch.setattr(kerazoo, "export", lambda *arguments, **options: _NoFiles)
+    monkeypatch.setattr(kerazoo, "export", lambda *arguments, **options: NO_FILES)
     record = kerazoo.run("style_transfer", [*argv, "--resume"])
     assert len(record["training"]["history"]["loss"]) == 3
 
 
-class _NoFiles:
-    files = ()
+NO_FILES = ExportReport(None, None, "none", [], verified=False, reference="nothing")
 
 
 @pytest.mark.parametrize(

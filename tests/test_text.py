@@ -81,7 +81,7 @@ def test_textcnn_has_the_papers_size():
     [
         ("textcnn", {"vocabulary_size": 1}, "`vocabulary_size` must be an integer of at least 2"),
         ("textcnn", {"windows": ()}, "`windows` must be positive"),
-        ("textcnn", {"num_classes": 1}, "`num_classes` must be an integer of at least 2"),
+        ("textcnn", {"num_classes": 1}, "`num_classes` must be at least 2"),
         ("bilstm_attention", {"units": 0}, "`units` must be an integer of at least 1"),
         ("fasttext", {"buckets": -1}, "`buckets` must be an integer of at least 1"),
         ("transformer_encoder_tiny", {"heads": 3}, "a multiple of `heads`"),

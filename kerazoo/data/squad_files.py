@@ -132,6 +132,4 @@ def _text(mapping, key, where):
     check_length(f"{where}, {key!r}", text)
     if not any(sign.isprintable() and not sign.isspace() for sign in text):
         raise ValueError(f"{where}, {key!r}, must have something to read. Received: {text[:60]!r}.")
-    if any("\ud800" <= sign <= "\udfff" for sign in text):  # JSON can escape half a sign; UTF-8 cannot hold it.
-        raise ValueError(f"{where}, {key!r}, must be whole Unicode. Received: half of a pair of surrogates.")
     return text
