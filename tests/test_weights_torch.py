@@ -11,7 +11,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from torch_archives import Call, Global, Pickler, rebuilt, write_archive, write_legacy, write_pth
+from torch_archives import Call, Global, Pickler, Storage, rebuilt, write_archive, write_legacy, write_pth
 
 import kerazoo
 from kerazoo.weights import torch_pickles
@@ -337,9 +337,15 @@ def test_truncated_files_of_before_1_6(tmp_path, rng, keep):
 def test_forged_files_of_before_1_6(tmp_path):
     other = {"a": Call(Global("os", "system"), "touch pwned")}
     huge = {"a": rebuilt("0", ONES, elements=10**15)}
-    for content, reason in ((other, "only tensors are read"), (huge, "which the file cannot hold")):
+    cases = [
+        (other, ["0"], "only tensors are read"),
+        (huge, ["0"], "which the file cannot hold"),
+        ({"a": rebuilt("0", ONES)}, [Storage("0", "FloatStorage", 1)], "named where no tensors are"),
+        ({"a": rebuilt("0", ONES)}, 5, "damaged or refused"),
+    ]
+    for content, keys, reason in cases:
         with (tmp_path / "old.pth").open("wb") as file:
-            for item in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, content, ["0"]):
+            for item in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, content, keys):
                 Pickler(file, protocol=2).dump(item)
         with pytest.raises(ValueError, match=reason):
             read_tensors(tmp_path / "old.pth")

@@ -50,7 +50,7 @@ def read(path):
 
 
 class _Reader(pickles.Reader):
-    """Reads one pickle of a file of `size` bytes."""
+    """Reads one pickle of a file of `size` bytes, which has no tensors."""
 
     def __init__(self, content, size):
         super().__init__(io.BytesIO(content))
@@ -96,6 +96,10 @@ class _Reader(pickles.Reader):
         if storage.size != elements:
             raise ValueError(f"storage {key} must have {storage.size} elements. Received: {pickles.said(elements)}.")
         return storage
+
+    def _storage(self, key, dtype, elements):
+        """The array behind a key: pickles of headers and of lists of keys have none."""
+        raise ValueError(f"storage {key} is named where no tensors are.")
 
     def _tensor(self, storage, offset, shape, strides, requires_grad, hooks, metadata=None):
         """A view of a storage that stays inside it and repeats no element."""
