@@ -349,6 +349,14 @@ def test_members_that_leave_their_folder_are_refused(tmp_path, name):
         archives.read_zip(tmp_path / "a.zip")
 
 
+def test_members_without_a_name_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo(), b"2")
+        archive.infolist()[0].filename = ""
+    with pytest.raises(ValueError, match="a member without a name"):
+        archives.read_zip(tmp_path / "a.zip")
+
+
 def test_links_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         link = zipfile.ZipInfo("link")

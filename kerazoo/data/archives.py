@@ -154,8 +154,10 @@ def check_member(name, archive):
     """Refuses the name of an archive's member that would leave the folder it is unpacked to.
 
     Raises:
-        ValueError: it is absolute, or climbs with `..`.
+        ValueError: it is absolute, climbs with `..`, or is empty.
     """
+    if not name:
+        raise ValueError(f"{archive} has a member without a name, which is refused.")
     path = PurePosixPath(name.replace("\\", "/"))
     # The folder itself, ".", has no parts.
     if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]) or "\0" in name:
