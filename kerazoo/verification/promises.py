@@ -22,9 +22,11 @@ from kerazoo.verification.subject import (
     within,
 )
 
-# float32 sums taken in another order; a step through batch norm over 8 samples magnifies them.
+# float32 sums taken in another order.
 FORWARD_TOLERANCE = 1e-4
-STEP_TOLERANCE = 5e-3
+# Beyond rounding, a unit of a rectifier may be on in one step and off in the other, where its input is zero but for
+# rounding. Over a batch of 8 that is up to 0.9% of a weight's change, measured over InceptionV3; a fault is far more.
+STEP_TOLERANCE = 2e-2
 
 
 def compiled(subject):
@@ -158,29 +160,60 @@ def _step_error(subject, options, inputs=None, targets=None):
     """Error of a training step under `options`, beside eager steps from the same weights and from nearly the same."""
     inputs = subject.inputs if inputs is None else inputs
     targets = subject.targets if targets is None else targets
-    expected = _step(subject, inputs, targets, run_eagerly=True)
-    rounded = _step(subject, inputs, targets, rounding=2.0**-23, run_eagerly=True)
-    return relative_step_error(_step(subject, inputs, targets, **options), expected, rounded)
+    epsilons = _epsilons(subject, inputs)
+    expected, *rounded = (
+        _step(subject, inputs, targets, epsilons, rounding=rounding, run_eagerly=True)
+        for rounding in (0.0, 2.0**-23, 2.0**-21)
+    )
+    return relative_step_error(_step(subject, inputs, targets, epsilons, **options), expected, rounded)
 
 
 # Far above the weights, so that adding a change to its weight rounds nothing away; a power of two rounds nothing.
 STEP_RATE = 2.0**20
+# Of the mean square of what a batch norm gets, its epsilon in the steps compared.
+EPSILON = 0.01
 
 
-def _step(subject, inputs, targets, *, strategy=None, rounding=0.0, **options):
+def _epsilons(subject, inputs) -> list:
+    """An epsilon for each batch norm of the moved model, with which it magnifies no rounding and fades no signal.
+
+    Over a few nearly equal values the usual one would turn rounding into signal, and one for all would make the signal
+    of a deep network fade before it comes to the first layers.
+    """
+    model = _moved(subject)
+    for layer in _batch_norms(model):
+
+        def call(x, *arguments, layer=layer, of_class=layer.call, **options):
+            layer.epsilon = max(layer.epsilon, EPSILON * float(np.square(flat(x)[0]).mean()))
+            return of_class(x, *arguments, **options)
+
+        layer.call = call
+    model(inputs, training=True)
+    return [layer.epsilon for layer in _batch_norms(model)]
+
+
+def _batch_norms(model):
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def _moved(subject, rounding=0.0):
+    """A fresh model without dropout, moved away from zeros, which would hide what lies behind them."""
+    model = subject.without_chance(subject.build(optimizer=keras.optimizers.SGD(STEP_RATE), metrics=[]))
+    _away_from_zeros(model, rounding)
+    return model
+
+
+def _step(subject, inputs, targets, epsilons, *, strategy=None, rounding=0.0, **options):
     """The change of each trainable weight in one step of plain descent, a list of arrays.
 
-    Plain, because Adam's division would turn rounding into full steps. Batch norm over a few nearly
-    equal values does the same, so that its epsilon is large here, in all steps compared. Weights are moved away from
-    zeros, which would hide what lies behind them; `rounding` moves them once more, by that share of each.
+    Plain, because Adam's division would turn rounding into full steps. `rounding` moves the weights by that share of
+    each.
     """
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model = subject.without_chance(subject.build(optimizer=keras.optimizers.SGD(STEP_RATE), metrics=[]))
-        for layer in model._flatten_layers():
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.epsilon = 1.0
+        model = _moved(subject, rounding)
+        for layer, epsilon in zip(_batch_norms(model), epsilons, strict=True):
+            layer.epsilon = epsilon
         model.compile(optimizer=model.optimizer, loss=model.loss, **options)
-        _away_from_zeros(model, rounding)
         before = flat(model.trainable_weights)
         model.fit(tf.data.Dataset.from_tensors((inputs, targets)), shuffle=False, verbose=0)
         return [after - b for after, b in zip(flat(model.trainable_weights), before)]
@@ -232,8 +265,7 @@ def data_parallel(subject):
     strategy = tf.distribute.MirroredStrategy(devices[:2])
     inputs, targets = subject.inputs, subject.targets
     single = subject.build()
-    normalizes = any(isinstance(layer, keras.layers.BatchNormalization) for layer in single._flatten_layers())
-    if normalizes or getattr(single.loss, "divides_by_batch", False):
+    if _batch_norms(single) or getattr(single.loss, "divides_by_batch", False):
         half = subject.examples // 2
         inputs, targets = keras.tree.map_structure(lambda array: np.concatenate([array[:half]] * 2), (inputs, targets))
     options = {"strategy": strategy, "jit_compile": False}

@@ -101,41 +101,44 @@ def relative_error(received, expected) -> float:
     return float(max(errors))
 
 
-# Differences of a step that count as rounding, in terms of what moving the weights by their last digit does.
+# Differences of a step that count as rounding, in terms of what moving the weights by their last digits does.
 _ROUNDINGS = 10.0
+# The share of the weights that must move by more than that. Others may not: a bias that the next batch norm takes away.
+_SEEN = 0.75
 
 
 def relative_step_error(received, expected, rounded) -> float:
-    """Largest error of the change of any weight in a step, each in terms of that weight's own largest change.
+    """Largest error of the change of any weight in a step, each by its norm and in terms of that weight's own change.
 
     Args:
         received: the change of each weight, a list of arrays.
         expected: what it should be.
-        rounded: the change in a step from weights that differ in their last digit: how far rounding alone moves it.
-            A bias before a batch norm, say, moves by rounding only.
+        rounded: several such lists, of steps from weights that differ in their last digits: how far rounding alone
+            moves each change. A bias before a batch norm, say, moves by rounding only.
 
     Returns:
         The largest error beyond rounding.
 
     Raises:
-        Broken: a change is not finite, or no weight moves by more than its rounding, so that nothing is compared.
+        Broken: a change is not finite, or too few weights move by more than their rounding to compare anything.
 
     Example: a weight that did not move is an error of 1, however small its change is beside the others'.
 
     >>> import numpy as np
     >>> moved = [np.array([100.0]), np.array([0.01])]
-    >>> relative_step_error([moved[0], np.zeros(1)], moved, moved)
+    >>> relative_step_error([moved[0], np.zeros(1)], moved, [moved])
     1.0
     """
-    errors, seen = [], 0
-    for a, b, c in zip(received, expected, rounded, strict=True):
-        if not (np.isfinite(a).all() and np.isfinite(b).all() and np.isfinite(c).all()):
-            raise Broken("not finite")
-        size, rounding = np.abs(b).max(), _ROUNDINGS * np.abs(c - b).max()
-        errors.append(max(np.abs(a - b).max() - rounding, 0.0) / max(size, 1e-12))
-        seen += bool(size > rounding)
-    if not seen:
-        raise Broken("no weight moves by more than rounding")
+    if not all(np.isfinite(change).all() for changes in (received, expected, *rounded) for change in changes):
+        raise Broken("not finite")
+    norm, errors, seen = np.linalg.norm, [], 0
+    floor = np.finfo("float32").eps * max(map(norm, expected))  # Less is lost in the sums of the way back.
+    for a, b, *moved in zip(received, expected, *rounded, strict=True):
+        size, rounding = norm(b), max(_ROUNDINGS * max(norm(c - b) for c in moved), floor)
+        errors.append(max(norm(a - b) - rounding, 0.0) / max(size, rounding))
+        seen += bool(size > 2 * rounding)
+    if seen < _SEEN * len(errors):
+        raise Broken(f"only {seen} of {len(errors)} weights move by more than rounding")
     return float(max(errors))
 
 
