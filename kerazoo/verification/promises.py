@@ -170,8 +170,8 @@ def _step_error(subject, options, inputs=None, targets=None):
 
 # Far above the weights, so that adding a change to its weight rounds nothing away; a power of two rounds nothing.
 STEP_RATE = 2.0**20
-# Of the mean square of what a batch norm gets, its epsilon in the steps compared.
-EPSILON = 0.01
+# Of the mean square of what a batch norm gets, its epsilon in the steps compared; and what keeps it above zero.
+EPSILON, TINY = 0.01, 1e-5
 
 
 def _epsilons(subject, inputs) -> list:
@@ -184,7 +184,7 @@ def _epsilons(subject, inputs) -> list:
     for layer in _batch_norms(model):
 
         def call(x, *arguments, layer=layer, of_class=layer.call, **options):
-            layer.epsilon = max(layer.epsilon, EPSILON * float(np.square(flat(x)[0]).mean()))
+            layer.epsilon = EPSILON * float(np.square(flat(x)[0]).mean()) + TINY
             return of_class(x, *arguments, **options)
 
         layer.call = call
