@@ -22,6 +22,7 @@ import numpy as np
 import kerazoo
 from kerazoo.applications import running
 from kerazoo.quiet import import_tensorflow
+from kerazoo.weights import licenses
 
 TASK = "style_transfer"
 CONTENT = "block4_conv2"
@@ -247,6 +248,8 @@ def _run(arguments, start):
     given = running.given(arguments, parse_args([]))
     settle(arguments)
     content, style, names = load(arguments)
+    if arguments.vgg == "imagenet":  # Keras fetches it, the network of the method's encoder and of its loss.
+        licenses.announce("imagenet of VGG", licenses.of_application("VGG16"))
     folder = running.new_folder(TASK, f"{Path(names[0]).stem}-{Path(names[1]).stem}-{arguments.method}", arguments)
     height, width = content.shape[:2]
     print(f"{names[0]} in the style of {names[1]}, {width}x{height} pixels, by {arguments.method}.")
