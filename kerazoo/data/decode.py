@@ -16,7 +16,7 @@ import numpy as np
 from kerazoo.extras import need
 from kerazoo.image_kinds import LARGEST, LARGEST_FILE, kind, orientation
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 # A JPEG is decoded at a half, quarter or eighth, much faster, where that leaves this many times the wanted size:
 # resized from there it looks as resized from the whole.
 REDUCED = 3
