@@ -1,7 +1,8 @@
 """Image files to pixels inside a TensorFlow graph, as `kerazoo.data.decode` does it outside of one.
 
-A served model and a tf.data service have no Python. JPEG, PNG, GIF and WebP are decoded by TensorFlow's own operations; what
-those do not know is read here, by the rules of `kerazoo.image_kinds`: EXIF's orientation, BMPs with palettes, PGM, PPM.
+A served model and a tf.data service have no Python. JPEG, PNG, GIF and WebP are decoded by TensorFlow's own operations;
+what those do not know is read here, by the rules of `kerazoo.image_kinds`: EXIF's orientation, BMPs with palettes, PGM,
+PPM.
 """
 
 import tensorflow as tf

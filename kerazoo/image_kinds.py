@@ -13,6 +13,8 @@ LARGEST = 64_000_000  # Pixels of the largest image that is decoded: 192 MB as R
 LARGEST_FILE = 256 * 2**20  # Bytes.
 READ = "JPEG, PNG, BMP, GIF, WebP, PGM and PPM"
 CONVERT = "convert it, for instance to PNG"
+# Of files that are images and are not read.
+UNREAD = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".jpf", ".jpx", ".svg", ".psd", ".dng", ".ico")
 # The first bytes of a file -> what it is. Pillow and TensorFlow agree on the pixels of these.
 KINDS = {
     b"\xff\xd8\xff": "JPEG",

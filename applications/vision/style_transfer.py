@@ -98,12 +98,15 @@ def settle(arguments):
 
 def load(arguments):
     """(content, style, names): two pictures, uint8, sides multiples of 8, the style as large as the content."""
+    from kerazoo.data.decode import naming
     from kerazoo.data.pictures import photographs, read_picture
 
     defaults = photographs() if not (arguments.content and arguments.style) else {}
     content, style = arguments.content or defaults["china"], arguments.style or defaults["flower"]
-    picture = read_picture(content, side=arguments.image_size, multiple=8)
-    return picture, fitted(read_picture(style), *picture.shape[:2]), (content.name, style.name)
+    with naming(content):
+        picture = read_picture(content, side=arguments.image_size, multiple=8)
+    with naming(style):
+        return picture, fitted(read_picture(style), *picture.shape[:2]), (content.name, style.name)
 
 
 def fitted(picture, height, width):
@@ -168,7 +171,8 @@ def train(arguments, style, folder):
 
     def pictures_of(folder):
         found, left_out = read_pictures(folder, side=side)
-        print("".join(f"  left out: {name}: {reason}\n" for name, reason in left_out[:20]), end="")
+        print(f"{len(left_out)} files are left out:\n" * bool(left_out), end="")
+        print("".join(f"  {name}: {reason}\n" for name, reason in left_out[:20]), end="")
         return found
 
     if arguments.data:

@@ -60,6 +60,15 @@ def decode(content, *, size=None, channels=3):
     return upright(pixels.reshape(*pixels.shape[:2], channels), turn)
 
 
+@contextlib.contextmanager
+def naming(path):
+    """Within it an error says which file is not readable: one that the user has named, in no folder of others."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
 def file_bytes(source):
     """The bytes of a file, given as such or by its path.
 
