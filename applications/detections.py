@@ -32,13 +32,16 @@ def refuse(arguments):
 def run(arguments, start):
     """Writes annotated copies and `detections.json` into a new folder.
 
+    Images that cannot be read are named, and the command's status tells; other files, such as texts, are only named.
+
     Returns:
-        The record that `run.json` there holds: the command, what was read and where it was written.
+        The record that `run.json` there holds: the command, what was read and where it was written; under "left_out"
+        the images that were not read.
 
     Raises:
         FileNotFoundError: nothing at --predict or --from.
         FileExistsError: the folder has something in it.
-        ValueError: no --from, no images, or an export that is no detector.
+        ValueError: no --from, no readable image, or an export that is no detector.
         ImportError: a video without PyAV.
     """
     if arguments.export_from is None:
@@ -47,6 +50,7 @@ def run(arguments, start):
         raise FileNotFoundError(f"`--predict` must be a folder, an image or a video. Received: {arguments.predict}.")
     import_tensorflow()
     import kerazoo
+    from kerazoo.data.walk import is_unread_image, reasons
     from kerazoo.evaluate.runs import environment, write_record
 
     detector = kerazoo.load(arguments.export_from)
@@ -64,8 +68,13 @@ def run(arguments, start):
 
         rows, failed = annotate(arguments.predict, folder, lambda pixels: _found(detector, pixels, size, score)), []
     else:
-        rows, failed = _annotate(files, folder, detector, size, score)
-        failed += left_out
+        rows, unreadable = _annotate(files, folder, detector, size, score)
+        failed = unreadable + left_out
+        if not rows:
+            raise ValueError(
+                f"`--predict` must have a readable image. Received: {str(arguments.predict)!r}.{reasons(failed)}"
+            )
+    images = [f"{name}: {reason}" for name, reason in failed if name in files or is_unread_image(name)]
     labels = detector.labels or []
     found = {"source": str(arguments.predict), "classes": labels, "score": score, "images": rows}
     write_record(found, folder / "detections.json")
@@ -80,6 +89,8 @@ def run(arguments, start):
         "environment": environment(),
         "minutes": (time.perf_counter() - start) / 60,
     }
+    if images:
+        record["left_out"] = images
     write_record(record, folder / "run.json")
     print(f"{record['detections']:,} boxes in {len(rows):,} images. Copies and detections.json: {folder}")
     for name, reason in failed:
@@ -102,10 +113,11 @@ def _check(detector, path):
 def _images(path):
     """`({name: path} of the images, [[name, reason]] of what is left out)` of a folder, or of one image."""
     from kerazoo.data.decode import SUFFIXES
-    from kerazoo.data.walk import hidden_row, reasons, walk
+    from kerazoo.data.walk import hidden_row, reasons, unwanted, walk
 
     if path.is_file():
-        files, left_out = {path.name: path} if path.suffix.lower() in SUFFIXES else {}, []
+        wanted = path.suffix.lower() in SUFFIXES
+        files, left_out = ({path.name: path}, []) if wanted else ({}, [(path.name, unwanted(path.name, SUFFIXES))])
     else:
         found = walk(path, SUFFIXES)
         files, left_out = found.files, [*map(list, found.left_out + hidden_row(found.hidden))]

@@ -36,14 +36,15 @@ def name_faces(task, arguments, given, start):
         FileNotFoundError: MTCNN's weights are not on this machine.
         ValueError: as `check`, or a file that is no readable image.
     """
-    from kerazoo.data.decode import decode
+    from kerazoo.data.decode import decode, naming
     from kerazoo.evaluate.runs import environment
     from kerazoo.faces.alignment import align
     from kerazoo.faces.detector import FaceDetector
     from kerazoo.faces.gallery import Gallery
 
     check(arguments)
-    image = decode(arguments.photograph)
+    with naming(arguments.photograph):
+        image = decode(arguments.photograph)
     detector = FaceDetector()
     folder = running.new_folder(task, arguments.photograph.stem, arguments)
     began = time.perf_counter()

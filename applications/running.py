@@ -116,6 +116,24 @@ def check_positive(arguments, *names):
             raise ValueError(f"`--{name.replace('_', '-')}` must be at least 1. Received: {value}.")
 
 
+def check_batch(arguments, count, repeats):
+    """Refuses a batch larger than an epoch.
+
+    Args:
+        count: training images.
+        repeats: the option by which each of them comes several times in an epoch.
+
+    Raises:
+        ValueError: an epoch would have no whole batch.
+    """
+    times = getattr(arguments, repeats)
+    if count * times < arguments.batch_size:
+        raise ValueError(
+            f"`--batch-size` must be at most the training images times `--{repeats}`, {count} x {times} = "
+            f"{count * times}: give a smaller one, or more `--{repeats}`. Received: {arguments.batch_size}."
+        )
+
+
 def command(task, options, *extra):
     """The command line that repeats a run."""
     several = {name: value if isinstance(value, list) else [value] for name, value in options.items()}

@@ -22,12 +22,13 @@ def load(arguments, *, two):
     Args:
         two: whether there must be two classes.
     """
+    from kerazoo.data.bands import grouping
     from kerazoo.data.named_tables import load_table
     from kerazoo.data.tables import read_table
 
     if arguments.data:
         kinds = {name: getattr(arguments, name) for name in ("target", "positive", "time", "date_format")}
-        groups = tuple(arguments.groups)
+        groups = grouping(arguments.groups)
         kinds |= {"drop": tuple(arguments.drop), "groups": groups, "dialect": reading.dialect(arguments)}
         table, tests = read_table(arguments.data, **kinds), {}
     else:

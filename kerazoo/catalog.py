@@ -5,6 +5,7 @@ model, the measured result of every promise.
 """
 
 import copy
+import dataclasses
 import fnmatch
 import functools
 import importlib
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from kerazoo import registry
 from kerazoo.json_files import dumps
+from kerazoo.weights.licenses import licenses
 
 PATH = Path(__file__).with_name("catalog.json")
 ENTRY_POINT_GROUP = "kerazoo.models"
@@ -102,6 +104,9 @@ def _names() -> set:
 def info(name) -> dict:
     """Everything known of one model, as a dictionary of its own: facts, published parameters, measured promises.
 
+    "weights_licenses" has, for each tag of "weights", the licence's "name", the "url" where it is stated, and "terms":
+    whether it is a contract of its own that whoever uses the weights accepts.
+
     Example:
 
     >>> import kerazoo
@@ -111,7 +116,9 @@ def info(name) -> dict:
     Raises:
         ValueError: an unknown name; the message has the nearest ones.
     """
-    return copy.deepcopy(_info(name))
+    known = copy.deepcopy(_info(name))
+    known["weights_licenses"] = {tag: dataclasses.asdict(found) for tag, found in licenses(known).items()}
+    return known
 
 
 def _info(name) -> dict:

@@ -11,6 +11,7 @@ from kerazoo.arguments import Parser
 from kerazoo.errors import one_line
 from kerazoo.json_files import dumps
 from kerazoo.signals import Terminated, sigterm_interrupts
+from kerazoo.weights.licenses import licenses
 
 
 def main(argv=None) -> int:
@@ -129,9 +130,12 @@ def _info(arguments):
         print(dumps(facts, indent=1))
         return
     measured = facts.pop("measured", {})
+    facts.pop("weights_licenses")
     for key, value in facts.items():
         if value not in (None, {}, []):
             print(f"{key:14} {dumps(value) if isinstance(value, (dict, list)) else value}")
+    for tag, found in licenses(facts).items():
+        print(f"license        {tag}: {found}")
     for promise, outcome in measured.get("promises", {}).items():
         print(f"{promise:18} {_outcome(outcome)}")
 

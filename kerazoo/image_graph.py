@@ -1,7 +1,8 @@
 """Image files to pixels inside a TensorFlow graph, as `kerazoo.data.decode` does it outside of one.
 
-A served model and a tf.data service have no Python. JPEG, PNG and GIF are decoded by TensorFlow's own operations; what
-those do not know is read here, by the rules of `kerazoo.image_kinds`: EXIF's orientation, BMPs with palettes, PGM, PPM.
+A served model and a tf.data service have no Python. JPEG, PNG, GIF and WebP are decoded by TensorFlow's own operations;
+what those do not know is read here, by the rules of `kerazoo.image_kinds`: EXIF's orientation, BMPs with palettes, PGM,
+PPM.
 """
 
 import tensorflow as tf
@@ -26,13 +27,14 @@ def decode(file, channels=3):
     Raises:
         tf.errors.InvalidArgumentError: not a readable image of a known kind, or beyond the bounds of `image_kinds`.
     """
-    readers = {"JPEG": _jpeg, "PNG": _png, "BMP": _bmp, "GIF": _gif, "PPM": _ppm}
+    readers = {"JPEG": _jpeg, "PNG": _png, "BMP": _bmp, "GIF": _gif, "PPM": _ppm, "WEBP": _webp}
     starts = {
         name: tf.reduce_any(
             [tf.equal(tf.strings.substr(file, 0, len(b)), b) for b, n in kinds.KINDS.items() if n == name]
         )
         for name in readers
     }
+    starts["WEBP"] &= tf.equal(tf.strings.substr(tf.strings.join([file, b"\0" * 12]), 8, 4), kinds.WEBP)
     found = tf.stack(list(starts.values()))
     file = _require(file, tf.reduce_any(found), f"Every image must be one of {kinds.READ}.")
     small = tf.strings.length(file) <= kinds.LARGEST_FILE
@@ -129,8 +131,41 @@ def _png(file):
         return _where(exif, size, place + 12 + length), _part(file, place + 8, _where(exif, length, 0))
 
     exif = tf.while_loop(lambda place, found: place < size, step, (tf.constant(8, tf.int64), tf.constant("")))[1]
-    headed = tf.equal(_part(exif, 0, len(kinds.EXIF)), kinds.EXIF)  # Some writers keep what JPEG wants in front.
-    return upright(pixels, _orientation(_part(exif, _where(headed, len(kinds.EXIF), 0), _length(exif))))
+    return upright(pixels, _orientation(_headless(exif)))
+
+
+def _headless(exif):
+    """Without what JPEG wants in front, which some writers keep."""
+    headed = tf.equal(_part(exif, 0, len(kinds.EXIF)), kinds.EXIF)
+    return _part(exif, _where(headed, len(kinds.EXIF), 0), _length(exif))
+
+
+def _webp(file):
+    name, start = _part(file, 12, 4), _bytes(file, 20, 10)
+    extended = tf.equal(name, b"VP8X")
+    bits = _little(start[1:5])
+    forms = {  # Width and height of each of the three first chunks.
+        b"VP8X": (1 + _little(start[4:7]), 1 + _little(start[7:10])),
+        b"VP8L": (1 + bits % 2**14, 1 + bits // 2**14 % 2**14),
+        b"VP8 ": (_little(start[6:8]) % 2**14, _little(start[8:10]) % 2**14),
+    }
+    width, height = (
+        sum(_where(tf.equal(name, form), sides[side], 0) for form, sides in forms.items()) for side in (0, 1)
+    )
+    still = ~(extended & (start[0] // 2 % 2 == 1))
+    file = _bounded(_require(file, still, f"{kinds.WEBP_RULE}."), height, width)
+    pixels = tf.io.decode_webp(file)[0, ..., :3]  # It refuses three channels of a file that has four.
+    size = _length(file)
+
+    def step(place, _, left):
+        head = _bytes(file, place, 8)
+        exif, length = tf.reduce_all(head[:4] == list(b"EXIF")), _little(head[4:])
+        further = _where(exif, size, place + 8 + length + length % 2)
+        return further, _part(file, place + 8, _where(exif, length, 0)), left - 1
+
+    start = tf.constant(12, tf.int64), tf.constant(""), tf.constant(kinds.SEGMENTS, tf.int64)
+    exif = tf.while_loop(lambda place, found, left: (place < size) & (left > 0), step, start)[1]
+    return upright(pixels, _orientation(_headless(exif)))
 
 
 def _orientation(tiff):

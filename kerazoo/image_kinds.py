@@ -11,7 +11,10 @@ from kerazoo.errors import KerazooWarning
 
 LARGEST = 64_000_000  # Pixels of the largest image that is decoded: 192 MB as RGB.
 LARGEST_FILE = 256 * 2**20  # Bytes.
-READ = "JPEG, PNG, BMP, GIF, PGM and PPM"
+READ = "JPEG, PNG, BMP, GIF, WebP, PGM and PPM"
+CONVERT = "convert it, for instance to PNG"
+# Of files that are images and are not read.
+UNREAD = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".jpf", ".jpx", ".svg", ".psd", ".dng", ".ico")
 # The first bytes of a file -> what it is. Pillow and TensorFlow agree on the pixels of these.
 KINDS = {
     b"\xff\xd8\xff": "JPEG",
@@ -21,10 +24,12 @@ KINDS = {
     b"GIF89a": "GIF",
     b"P5": "PPM",
     b"P6": "PPM",
+    b"RIFF": "WEBP",  # And `WEBP` at byte 8: sounds and films are RIFF too.
 }
+WEBP = b"WEBP"
+WEBP_RULE = "a WebP must be a still image"
 # What else a file called .jpg may be: position, bytes, name.
 OTHERS = (
-    (8, b"WEBP", "WebP"),
     (0, b"II*\0", "TIFF"),
     (0, b"MM\0*", "TIFF"),
     (4, b"ftyp", "HEIC or AVIF"),
@@ -48,11 +53,11 @@ COMMENT = r"#[^\r\n]*"
 ORIENTATION = 0x0112  # EXIF's tag for how the camera was held.
 EXIF = b"Exif\0\0"
 SHORT, LONG = 3, 4  # EXIF's types of numbers.
-SEGMENTS = 1000  # That are looked through for EXIF, at most.
+SEGMENTS = 1000  # Of a JPEG or a WebP that are looked through for EXIF, at most.
 
 
 def kind(content):
-    """What an image file is: "JPEG", "PNG", "BMP", "GIF" or "PPM" (also PGM), as Pillow calls it.
+    """What an image file is: "JPEG", "PNG", "BMP", "GIF", "WEBP" or "PPM" (also PGM), as Pillow calls it.
 
     Args:
         content: bytes.
@@ -63,13 +68,16 @@ def kind(content):
     if not content:
         raise ValueError("the file is empty")
     found = next((name for start, name in KINDS.items() if content.startswith(start)), None)
-    if found is None:
+    if found is None or (found == "WEBP" and content[8:12] != WEBP):
         other = next((name for place, start, name in OTHERS if content[place:].startswith(start)), None)
-        raise ValueError(f"{READ} files are read; its content is {other or 'none of them'}")
+        said = f"{other}: {CONVERT}" if other else "none of them"
+        raise ValueError(f"{READ} files are read; its content is {said}")
     if found == "BMP":
         _check_bmp(content)
     if found == "PPM":
         _check_ppm(content)
+    if found == "WEBP":
+        _check_webp(content)
     return found
 
 
@@ -91,17 +99,41 @@ def _check_ppm(content):
         raise ValueError(f"{PPM_RULE}. Received: {largest}")
 
 
+def _check_webp(content):
+    """Before Pillow opens it, which sets memory aside for as many pixels as the header promises."""
+    width, height, animated = webp_header(content)
+    if animated:
+        raise ValueError(f"{WEBP_RULE}. Received: an animation")
+    if not 0 < width * height <= LARGEST:
+        raise ValueError(f"{width}x{height} pixels; at most {LARGEST} are decoded")
+
+
+def webp_header(content):
+    """(width, height, whether it is an animation) of a WebP's first chunk; zeros where that is none of its three."""
+    name, start = content[12:16], content[20:30].ljust(10, b"\0")
+    if name == b"VP8X":
+        sides = [1 + int.from_bytes(start[place : place + 3], "little") for place in (4, 7)]
+        return *sides, bool(start[0] & 2)
+    if name == b"VP8L":
+        bits = int.from_bytes(start[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), False
+    if name == b"VP8 ":
+        return *(int.from_bytes(start[place : place + 2], "little") & 0x3FFF for place in (6, 8)), False
+    return 0, 0, False
+
+
 def orientation(content):
     """How the camera was held, as EXIF counts: 1 is upright, also where nothing is said; 2 to 8 want a turn.
 
     Args:
-        content: bytes of an image; JPEG's first EXIF segment and PNG's eXIf chunk count, and nothing else.
+        content: bytes of an image; JPEG's first EXIF segment, PNG's eXIf chunk and WebP's EXIF chunk count, and nothing
+            else.
     """
     return _tag(_exif(content))
 
 
 def _exif(content):
-    """The TIFF structure in a JPEG or a PNG, or nothing."""
+    """The TIFF structure in a JPEG, a PNG or a WebP, or nothing."""
     if content.startswith(b"\xff\xd8"):
         place = 2
         for _ in range(SEGMENTS):
@@ -119,6 +151,13 @@ def _exif(content):
             if content[place + 4 : place + 8] == b"eXIf":
                 return content[place + 8 : place + 8 + length].removeprefix(EXIF)
             place += 12 + length
+    elif content.startswith(b"RIFF"):
+        place = 12
+        for _ in range(SEGMENTS):
+            length = int.from_bytes(content[place + 4 : place + 8], "little")
+            if content[place : place + 4] == b"EXIF":
+                return content[place + 8 : place + 8 + length].removeprefix(EXIF)
+            place += 8 + length + length % 2
     return b""
 
 

@@ -129,6 +129,8 @@ def files():
     beside = np.zeros_like(PICTURE)
     beside[2:6, 3:9] = np.asarray(smaller.convert("RGB"))
     animated = [indexed, Image.fromarray(255 - PICTURE).quantize(16)]
+    webp = saved(PICTURE, "WEBP", quality=90)
+    see_through = np.dstack([PICTURE, TRANSPARENT])
     found = {
         "jpeg": (jpeg, _pixels(jpeg)),
         "jpeg progressive": (p := saved(PICTURE, "JPEG", quality=95, progressive=True), _pixels(p)),
@@ -183,6 +185,14 @@ def files():
             shown,
         ),
         "gif smaller than its canvas": (_on_canvas(saved(smaller, "GIF")), beside),
+        "webp": (webp, _pixels(webp)),
+        "webp lossless": (saved(PICTURE, "WEBP", lossless=True), PICTURE),
+        "webp lossless, grey": (saved(GREY, "WEBP", lossless=True), grey3(GREY)),
+        "webp lossless, alpha": (saved(see_through, "WEBP", lossless=True, exact=True), PICTURE),
+        "webp alpha": (p := saved(see_through, "WEBP", quality=90), _pixels(p)),
+        "webp with a profile of colours": (p := saved(PICTURE, "WEBP", icc_profile=b"profile", quality=90), _pixels(p)),
+        "webp with damaged EXIF": (saved(PICTURE, "WEBP", lossless=True, exif=exif(6)[6:20]), PICTURE),
+        "webp with bytes behind its end": (saved(PICTURE, "WEBP", lossless=True) + b"more", PICTURE),
         "ppm": (saved(PICTURE, "PPM"), PICTURE),
         "ppm with a comment": (saved(PICTURE, "PPM").replace(b"P6\n", b"P6\n# made by hand 9\n"), PICTURE),
         "pgm": (saved(GREY, "PPM"), grey3(GREY)),
@@ -198,6 +208,9 @@ def files():
         found[f"jpeg orientation {orientation}, behind others"] = (with_segments(stored, *blocks[1]), upright)
         lying = saved(held(GREY, orientation), "PNG", exif=exif(orientation))
         found[f"png orientation {orientation}"] = (lying, grey3(GREY))
+        block = exif(orientation) if orientation % 2 else exif(orientation, order=">", type=4, before=2)[6:]
+        lying = saved(held(PICTURE, orientation), "WEBP", lossless=True, exif=block)
+        found[f"webp orientation {orientation}"] = (lying, PICTURE)
     return {name: (row[0], row[1], row[2] if len(row) > 2 else 0) for name, row in found.items()}
 
 
@@ -220,11 +233,29 @@ def refused():
     sides = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     promised = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + sides + struct.pack(">I", zlib.crc32(sides))
     promised += png(PICTURE, 8, 2)[33:]
+    frames = {"save_all": True, "append_images": [Image.fromarray(255 - PICTURE)], "duration": 90}
+    webp, lossless = saved(PICTURE, "WEBP"), saved(PICTURE, "WEBP", lossless=True)
+    extended = saved(PICTURE, "WEBP", icc_profile=b"profile")
+    large_webp = struct.pack("<HH", 16_000, 16_000)
     return {
         "empty": (b"", "empty"),
         "text": (b"no image", "none of them"),
-        "webp": (b"RIFF\x24\0\0\0WEBPVP8 ", "WebP"),
-        "tiff": (saved(PICTURE, "TIFF"), "TIFF"),
+        "webp of a head alone": (b"RIFF\x24\0\0\0WEBPVP8 ", "pixels"),
+        "webp cut short": (webp[:-20], ""),
+        "webp of another first chunk": (webp.replace(b"VP8 ", b"VP9 "), "pixels"),
+        "webp animated": (saved(PICTURE, "WEBP", **frames), "still image"),
+        "webp of 16,000 pixels a side": (webp[:26] + large_webp + webp[30:], "pixels"),
+        "webp lossless of 16,000 pixels a side": (
+            lossless[:21] + struct.pack("<I", 15_999 * (1 + 2**14)) + lossless[25:],
+            "pixels",
+        ),
+        "webp extended of 100,000 pixels a side": (
+            extended[:24] + 2 * (99_999).to_bytes(3, "little") + extended[30:],
+            "pixels",
+        ),
+        "webp of another canvas": (extended[:24] + 2 * (99).to_bytes(3, "little") + extended[30:], ""),
+        "wav": (b"RIFF\x24\0\0\0WAVEfmt ", "none of them"),
+        "tiff": (saved(PICTURE, "TIFF"), "TIFF: convert it, for instance to PNG"),
         "page": (b"<!DOCTYPE html><html>", "HTML"),
         "pbm": (b"P4\n8 1\n\xff", "PBM"),
         "plain ppm": (b"P3\n1 1\n255\n1 2 3\n", "PPM in plain text"),

@@ -80,3 +80,19 @@ def test_people_of_a_pairs_file_are_the_tests(people):
     (people.parent / "pairs.txt").write_text("4\n" + "".join(f"p{i} 1 2\np{i} 1 p{i + 3} 2\n" for i in range(3, 7)))
     with pytest.raises(ValueError, match="four of them in no test pair"):
         face_recognition.load(arguments)
+
+
+def test_too_few_pictures_for_a_batch_name_the_options(people, capsys):
+    """Six people of three pictures, each four times: 24 in a recipe's batch of 50."""
+    from kerazoo import cli
+
+    for person in range(6, 10):
+        for file in (people / f"p{person}").iterdir():
+            file.unlink()
+        (people / f"p{person}").rmdir()
+    assert cli.main(["run", "face_recognition", f"--data={people}"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "kerazoo: `--batch-size` must be at most the training images times `--repeats`, 6 x 4 = 24: give a smaller "
+        "one, or more `--repeats`. Received: 50."
+    )
+    assert not list(Path("runs").rglob("*/*"))

@@ -147,7 +147,8 @@ def test_what_is_refused_is_refused_everywhere(name):
 
 def test_refusals_of_a_graph_say_the_rule():
     for name, rule in (
-        ("webp", image_kinds.READ),
+        ("tiff", image_kinds.READ),
+        ("webp animated", image_kinds.WEBP_RULE),
         ("bmp compressed", image_kinds.BMP_RULE),
         ("plain ppm", image_kinds.READ),
     ):
@@ -157,7 +158,7 @@ def test_refusals_of_a_graph_say_the_rule():
 
 def test_bounds_are_checked_before_anything_is_decoded(monkeypatch):
     monkeypatch.setattr(image_kinds, "LARGEST", 70)  # The picture has 77 pixels.
-    for name in ("jpeg", "png", "bmp palette", "gif", "ppm"):
+    for name in ("jpeg", "png", "bmp palette", "gif", "ppm", "webp", "webp lossless", "webp alpha"):
         with pytest.raises(tf.errors.InvalidArgumentError, match="1 to 70 pixels"):
             image_graph.decode(tf.constant(FILES[name][0]))
     monkeypatch.setattr(image_kinds, "LARGEST_FILE", 200)

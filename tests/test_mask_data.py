@@ -381,7 +381,7 @@ def test_mirrored_windows_are_mirrored_and_rescaled_ones_larger():
         ({"augment": ["flop"]}, "Did you mean 'flip'"),
         ({"augment": ["turn"], "crop": (16, 24)}, "of square windows"),
         ({"border": "grey"}, "`border` must be one of"),
-        ({"batch_size": 7}, "needs a batch of windows, 7. Received: 6"),
+        ({"batch_size": 7}, "`batch_size` must be at most the images times `repeats`, 6. Received: 7"),
     ],
 )
 def test_clear_errors(options, message):

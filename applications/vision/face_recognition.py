@@ -119,6 +119,7 @@ def load(arguments):
         splits, drop=arguments.drop_duplicates, labels=train.labels, classes=train.people
     )
     parts["train"] = train.take(kept)
+    running.check_batch(arguments, len(parts["train"]), "repeats")
     return parts, pairs and _within(pairs, faces, parts["test"]), duplicates
 
 

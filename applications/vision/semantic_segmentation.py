@@ -176,6 +176,7 @@ def load(arguments):
     parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
     splits = {name: (part.names, [part.pixels]) for name, part in parts.items()}
     kept, record = duplicate_images.check(splits, drop=arguments.drop_duplicates)
+    running.check_batch(arguments, len(kept), "crops")
     return replace(data, train=data.train.take(kept), duplicates=record)
 
 

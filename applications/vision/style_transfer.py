@@ -22,6 +22,7 @@ import numpy as np
 import kerazoo
 from kerazoo.applications import running
 from kerazoo.quiet import import_tensorflow
+from kerazoo.weights import licenses
 
 TASK = "style_transfer"
 CONTENT = "block4_conv2"
@@ -97,12 +98,15 @@ def settle(arguments):
 
 def load(arguments):
     """(content, style, names): two pictures, uint8, sides multiples of 8, the style as large as the content."""
+    from kerazoo.data.decode import naming
     from kerazoo.data.pictures import photographs, read_picture
 
     defaults = photographs() if not (arguments.content and arguments.style) else {}
     content, style = arguments.content or defaults["china"], arguments.style or defaults["flower"]
-    picture = read_picture(content, side=arguments.image_size, multiple=8)
-    return picture, fitted(read_picture(style), *picture.shape[:2]), (content.name, style.name)
+    with naming(content):
+        picture = read_picture(content, side=arguments.image_size, multiple=8)
+    with naming(style):
+        return picture, fitted(read_picture(style), *picture.shape[:2]), (content.name, style.name)
 
 
 def fitted(picture, height, width):
@@ -167,7 +171,8 @@ def train(arguments, style, folder):
 
     def pictures_of(folder):
         found, left_out = read_pictures(folder, side=side)
-        print("".join(f"  left out: {name}: {reason}\n" for name, reason in left_out[:20]), end="")
+        print(f"{len(left_out)} files are left out:\n" * bool(left_out), end="")
+        print("".join(f"  {name}: {reason}\n" for name, reason in left_out[:20]), end="")
         return found
 
     if arguments.data:
@@ -247,6 +252,8 @@ def _run(arguments, start):
     given = running.given(arguments, parse_args([]))
     settle(arguments)
     content, style, names = load(arguments)
+    if arguments.vgg == "imagenet":  # Keras fetches it, the network of the method's encoder and of its loss.
+        licenses.announce("imagenet of VGG", licenses.of_application("VGG16"))
     folder = running.new_folder(TASK, f"{Path(names[0]).stem}-{Path(names[1]).stem}-{arguments.method}", arguments)
     height, width = content.shape[:2]
     print(f"{names[0]} in the style of {names[1]}, {width}x{height} pixels, by {arguments.method}.")

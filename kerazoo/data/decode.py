@@ -16,7 +16,7 @@ import numpy as np
 from kerazoo.extras import need
 from kerazoo.image_kinds import LARGEST, LARGEST_FILE, kind, orientation
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 # A JPEG is decoded at a half, quarter or eighth, much faster, where that leaves this many times the wanted size:
 # resized from there it looks as resized from the whole.
 REDUCED = 3
@@ -58,6 +58,15 @@ def decode(content, *, size=None, channels=3):
     except Exception as error:  # Pillow raises whatever a damaged file leads its readers to.
         raise ValueError(f"not a readable image: {error}") from error
     return upright(pixels.reshape(*pixels.shape[:2], channels), turn)
+
+
+@contextlib.contextmanager
+def naming(path):
+    """Within it an error says which file is not readable: one that the user has named, in no folder of others."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def file_bytes(source):

@@ -45,7 +45,9 @@ def face_batches(faces, *, batch_size, repeats=1, stretches=(1.0,), seed=0):
     count = len(faces)
     total = count * repeats * len(stretches)
     if total < batch_size:
-        raise ValueError(f"An epoch must have at least one batch of {batch_size}. Received: {total} images.")
+        raise ValueError(
+            f"`batch_size` must be at most the images times `repeats` and `stretches`, {total}. Received: {batch_size}."
+        )
     warn_if_scaled(faces.pixels[:LOOKED_AT])
     pixels, labels = tf.constant(faces.pixels), tf.constant(faces.labels)
     factors = tf.constant(stretches, "float32")

@@ -57,7 +57,7 @@ def mask_batches(images, *, crop, batch_size, augment=(), border="void", repeats
         raise ValueError(f"`border` must be one of {BORDERS}. Received: {border!r}.")
     count = len(images) * repeats
     if count < batch_size:
-        raise ValueError(f"An epoch needs a batch of windows, {batch_size}. Received: {count}.")
+        raise ValueError(f"`batch_size` must be at most the images times `repeats`, {count}. Received: {batch_size}.")
     warn_if_scaled(images.pixels[:LOOKED_AT])
     pixels = tf.constant(images.joined)
     order = tf.data.Dataset.range(count).shuffle(count, seed=seed).batch(batch_size, drop_remainder=True)

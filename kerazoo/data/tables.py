@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerazoo.data.bands import bands
 from kerazoo.data.dates import check_date_format, number_kind, read_dates
 from kerazoo.data.delimited import EMPTY, read_cells
 
@@ -94,7 +95,8 @@ def read_table(path, *, target, positive=None, drop=(), groups=(), time=None, da
         target: name of the column of classes.
         positive: the class that is looked for, where there are two; by default the rarer one.
         drop: names of columns to leave out, for instance identifiers.
-        groups: names of columns to judge by; one that is not in `drop` is seen by a model all the same.
+        groups: names of columns to judge by, or {name: edges of its bands, or None} (`kerazoo.data.bands.bands`); one
+            that is not in `drop` is seen by a model all the same.
         time: name of the column that says when each row came, as numbers or dates; it becomes no input.
         date_format: of that column, as for `kerazoo.data.dates.read_dates`, where it alone does not tell.
         dialect: a `kerazoo.data.delimited.Dialect` that says what is not to be recognised.
@@ -143,6 +145,7 @@ def table_of(
     Raises:
         ValueError: as `read_table`.
     """
+    groups = groups if isinstance(groups, dict) else dict.fromkeys(groups)
     unknown = [name for name in (target, *drop, *groups, *([time] if time else [])) if name not in cells.columns]
     if unknown:
         raise ValueError(f"{where} has the columns {list(cells.columns)}. Received: {unknown[0]!r}.")
@@ -170,6 +173,8 @@ def table_of(
         raise ValueError(f"{where} must have a column beside {target!r}. Received: {left_out or 'none'}.")
     if positive is not None and positive not in classes:
         raise ValueError(f"`positive` must be one of {classes.tolist()}. Received: {positive!r}.")
+    grouped = {name: bands(cells[name], cut) for name, cut in groups.items()}
+    notes += [said for _, said in grouped.values() if said]
     rarest = int(np.bincount(codes, minlength=len(classes)).argmin())
     return Table(
         numeric,
@@ -178,7 +183,7 @@ def table_of(
         tuple(classes.tolist()),
         rarest if positive is None else classes.tolist().index(positive),
         notes=(*notes, *left_out),
-        groups={name: cells[name].astype(str).str.strip().to_numpy(str) for name in groups},
+        groups={name: names for name, (names, _) in grouped.items()},
         time=stamps,
     )
 

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from kerazoo.image_kinds import CONVERT, UNREAD
+
 # What file managers, network drives and operating systems leave among a user's files, in lower case.
 SYSTEM = {
     *("__macosx", "@eadir", "@tmp", "@recycle", "#recycle", "#snapshot", "@recently-snapshot", "__pycache__"),
@@ -97,7 +99,7 @@ def walk(folder, suffixes=None, *, deep=True):
             elif not kind.is_file():
                 found.left_out.append((name, "a link to nothing" if entry.is_symlink() else "no regular file"))
             elif suffixes is not None and path.suffix.lower() not in suffixes:
-                found.left_out.append((name, f"not one of {', '.join(suffixes)}"))
+                found.left_out.append((name, unwanted(name, suffixes)))
             else:
                 found.files[name] = path
     if not deep:
@@ -107,6 +109,23 @@ def walk(folder, suffixes=None, *, deep=True):
     found.left_out.sort()
     found.hidden.sort()
     return found
+
+
+def unwanted(name, suffixes):
+    """Why a file of another suffix is left out.
+
+    Example:
+
+    >>> unwanted("notes.txt", (".png",)), unwanted("scan.tiff", (".png",))
+    ('not one of .png', 'not one of .png: convert it, for instance to PNG')
+    """
+    advice = f": {CONVERT}" if ".png" in suffixes and is_unread_image(name) else ""
+    return f"not one of {', '.join(suffixes)}{advice}"
+
+
+def is_unread_image(name):
+    """Whether a file is, by its suffix, an image of a kind that is not read."""
+    return name.lower().endswith(UNREAD)
 
 
 def hidden_row(names):

@@ -35,8 +35,8 @@ class SavedModelEngine(Engine):
         """Labels and scores of encoded images or of texts, best first; or how texts go on.
 
         Args:
-            files: a list of `bytes`, each an image file (JPEG, PNG, BMP, GIF, PGM, PPM); or of strings, where the model
-                takes texts; of a reader {"questions": strings, "passages": strings}, as many of each.
+            files: a list of `bytes`, each an image file (JPEG, PNG, BMP, GIF, WebP, PGM, PPM); or of strings, where
+                the model takes texts; of a reader {"questions": strings, "passages": strings}, as many of each.
 
         Returns:
             {"labels": (B, K) strings, "scores": (B, K) float32 probabilities}; of a language model or a

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from kerazoo.data.bands import in_order
+
 RATES = ("approval", "true_positive", "false_positive")
-FEW = 8  # Different numbers that are still groups by themselves; more are cut at their quartiles.
 
 
 def rates(approved, worthy, groups):
@@ -29,13 +30,13 @@ def rates(approved, worthy, groups):
         return float(approved[rows].mean()) if rows.any() else None
 
     return {
-        str(group): {
+        group: {
             "rows": int((groups == group).sum()),
             "approval": share(groups == group),
             "true_positive": share((groups == group) & worthy),
             "false_positive": share((groups == group) & ~worthy),
         }
-        for group in np.unique(groups)
+        for group in in_order(groups)
     }
 
 
@@ -49,25 +50,3 @@ def differences(rates_of_groups):
     """
     known = {rate: [row[rate] for row in rates_of_groups.values() if row[rate] is not None] for rate in RATES}
     return {rate: max(values) - min(values) if values else None for rate, values in known.items()}
-
-
-def names(cells):
-    """Names of groups from a column's cells: words as they are, many different numbers cut at their quartiles.
-
-    Example:
-
-    >>> names(["a", "", "b"]).tolist()
-    ['a', 'unknown', 'b']
-    >>> names([str(n) for n in range(12)])[[0, 11]].tolist()
-    ['up to 2.75', 'over 8.25']
-    """
-    cells = np.where(np.asarray(cells) == "", "unknown", np.asarray(cells))
-    try:
-        numbers = cells.astype(float)
-    except ValueError:
-        return cells
-    if len(np.unique(numbers)) <= FEW:
-        return cells
-    low, middle, high = (float(edge) for edge in np.quantile(numbers, (0.25, 0.5, 0.75)))
-    labels = [f"up to {low:g}", f"{low:g} to {middle:g}", f"{middle:g} to {high:g}", f"over {high:g}"]
-    return np.array(labels)[np.searchsorted([low, middle, high], numbers)]

@@ -1,6 +1,7 @@
 """The folder of a run: a new one each time, never over an existing result, and locked; its record, written whole."""
 
 import contextlib
+import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -11,11 +12,14 @@ from kerazoo.json_files import write_json
 from kerazoo.locking import Locked, lock
 
 LOCK = ".lock"  # In a run's folder, while it is written.
+JOURNAL = "journal.json"  # Of a training's epochs, `kerazoo.training.callbacks.JOURNAL`.
 
 
 @contextlib.contextmanager
 def run_folder(root, stem, *, out=None, resume=False):
-    """Holds the folder of a run, which is made if it is new, and removed after it if nothing was written.
+    """Holds the folder of a run, which is made if it is new, and removed after it if nothing was saved in it.
+
+    So is every folder that was made for it. A journal without an epoch, which only marks a folder, is nothing saved.
 
     Until the end of the `with` statement no other process or run takes the folder; the lock of a killed one is none.
 
@@ -35,13 +39,15 @@ def run_folder(root, stem, *, out=None, resume=False):
             _check(folder, resume=resume)
             yield folder
     finally:
-        with contextlib.suppress(OSError):  # It is not empty, and so a run's.
-            if made:
-                folder.rmdir()
+        with contextlib.suppress(OSError):  # One that is not empty is a run's, and so are those around it.
+            if made and _only_marked(folder):
+                (folder / JOURNAL).unlink()
+            for empty in made:
+                empty.rmdir()
 
 
 def _choose(root, stem, *, out, resume):
-    """(the folder, whether it was made now)."""
+    """(the folder, those that were made now: it, and the ones around it)."""
     stem = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem)
     numbers = [path.name.removeprefix(f"{stem}-") for path in root.glob(f"{stem}-*")]
     latest = max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0)
@@ -49,15 +55,28 @@ def _choose(root, stem, *, out, resume):
         folder = Path(out or root / f"{stem}-{max(latest, 1)}")
         if resume and not folder.is_dir():
             raise FileNotFoundError(f"There is no run to resume: no epoch was saved in {str(folder)!r}.")
-        made = not folder.exists()
+        made = _absent(folder)
         folder.mkdir(parents=True, exist_ok=True)
         return folder, made
-    root.mkdir(parents=True, exist_ok=True)
     while True:  # Another run may take the number first.
         latest += 1
+        folder = root / f"{stem}-{latest}"
+        made = _absent(folder)
         with contextlib.suppress(FileExistsError):
-            (root / f"{stem}-{latest}").mkdir()
-            return root / f"{stem}-{latest}", True
+            folder.mkdir(parents=True)
+            return folder, made
+
+
+def _only_marked(folder):
+    """Whether nothing is in the folder but a journal without an epoch."""
+    if [path.name for path in folder.iterdir()] != [JOURNAL]:
+        return False
+    known = json.loads((folder / JOURNAL).read_text(encoding="utf-8"))
+    return "configuration" in known and not known.get("history")
+
+
+def _absent(folder):
+    return [path for path in (folder, *folder.parents) if not path.exists()]
 
 
 @contextlib.contextmanager
@@ -73,7 +92,7 @@ def _locked(folder):
 def _check(folder, *, resume):
     if (folder / "run.json").exists():
         raise FileExistsError(f"The run in {str(folder)!r} is finished; a result is never overwritten.")
-    if resume and not (folder / "journal.json").exists():
+    if resume and not (folder / JOURNAL).exists():
         raise FileNotFoundError(f"There is no run to resume: no epoch was saved in {str(folder)!r}.")
     if not resume and any(path.name != LOCK for path in folder.iterdir()):
         raise FileExistsError(f"The run's folder must be new, or be resumed with --resume. Received: {str(folder)!r}.")

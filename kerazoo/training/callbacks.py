@@ -325,4 +325,6 @@ def refuse_change(before, now, folder, *, open_ended=False):
     changed = [key for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
     if changed:
         said = ", ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
+        if changed == ["epochs"] and not open_ended:
+            said += " (the learning rate's schedule runs over all of them)"
         raise ValueError(f"A run is resumed only with the configuration it began with: {said}. Folder: {folder}.")

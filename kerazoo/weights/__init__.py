@@ -1,17 +1,18 @@
 """Pretrained weights: from a tag, a file or a PyTorch state dict into a model, whole or not at all."""
 
-from kerazoo.weights.sources import source
+from importlib import import_module
+
+# Public name -> the module that defines it; imported on first use, for `kerazoo.info` needs none of them.
+_LAZY = {
+    "from_torch": "kerazoo.weights.torch",
+    "load_file": "kerazoo.weights.files",
+    "source": "kerazoo.weights.sources",
+}
 
 __all__ = ["from_torch", "load_file", "source"]
 
 
 def __getattr__(name):
-    if name == "from_torch":
-        from kerazoo.weights.torch import from_torch
-
-        return from_torch
-    if name == "load_file":
-        from kerazoo.weights.files import load_file
-
-        return load_file
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'kerazoo.weights' has no attribute {name!r}. It has: {__all__}.")

@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from kerazoo.errors import KerazooWarning
+from kerazoo.weights import licenses
 
 CLASSES = 1000  # of the files
 PREPROCESSING_LAYERS = (layers.Rescaling, layers.Normalization)
@@ -25,6 +26,8 @@ CACHE_NAMES = {
 def load_imagenet(model, application, *, input_shape):
     """Puts Keras's ImageNet file into `model`: the full one for 1000 classes, else the one without head.
 
+    The file's licence is printed before.
+
     Args:
         model: the graph of a `keras.applications` builder, its layers with weights in the same order,
             and a layer "normalize" in place of the builder's own preprocessing.
@@ -37,6 +40,7 @@ def load_imagenet(model, application, *, input_shape):
     """
     full = model.output_shape[-1] == CLASSES
     build = getattr(keras.applications, application)
+    licenses.announce(f"imagenet of {application}", licenses.of_application(application))
     try:
         source = build(weights="imagenet", include_top=full, input_shape=input_shape)
     except Exception as error:  # Keras raises a bare Exception here; only its text tells what it was.

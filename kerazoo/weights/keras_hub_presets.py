@@ -7,6 +7,7 @@ import numpy as np
 
 from kerazoo.errors import KerazooWarning
 from kerazoo.extras import need
+from kerazoo.weights import licenses
 
 CLASSES = 1000  # of the ImageNet presets
 
@@ -53,6 +54,8 @@ def load_preset(model, preset):
 def fetched(kind, preset):
     """A preset as a model of keras-hub: `kind.from_preset(preset)`, with an error that helps without a network.
 
+    The preset's licence is printed before.
+
     Raises:
         ConnectionError: the preset is neither in kagglehub's cache nor can it be downloaded.
         ValueError: a folder of transformers that lacks something keras-hub reads.
@@ -61,6 +64,7 @@ def fetched(kind, preset):
         f"The keras-hub preset {preset!r} could not be downloaded ({{}}). Without a network, give the path of a folder "
         "that `save_to_preset` wrote."
     )
+    licenses.announce_preset(preset)
     try:
         return kind.from_preset(preset)
     except (ConnectionError, OSError) as error:

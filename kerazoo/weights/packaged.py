@@ -9,6 +9,7 @@ import re
 
 from kerazoo import hdf5
 from kerazoo.data.named_files import installed_file, packaged_file
+from kerazoo.weights import licenses
 
 # torchvision's files, the tag "imagenet" of the models of that name.
 TORCH_FILES = {
@@ -85,6 +86,7 @@ def torch_file(name):
     """
     facts = dict(TORCH_FILES[name])
     install = facts.pop("install")
+    licenses.announce(facts["inside"].rpartition("/")[2], licenses.FILES[name])
     try:
         return packaged_file(facts.pop("package"), facts.pop("inside"), folder=FOLDER, **facts)
     except ConnectionError as error:
@@ -117,7 +119,9 @@ def gguf(name):
     facts = GGUF[name]
     found = installed_file(facts["package"], facts["inside"], folder=FOLDER, sha256=facts["sha256"])
     if found is None:
-        raise FileNotFoundError(f"{facts['inside']} is on this machine only with a package: {facts['install']}")
+        raise FileNotFoundError(
+            f"{facts['inside']} is on this machine only with a package: {facts['install']} {_license(name)}"
+        )
     return found
 
 
@@ -134,7 +138,9 @@ def vgg16():
     install = facts.pop("install")
     found = installed_file(facts.pop("package"), facts.pop("inside"), folder=FOLDER, **facts)
     if found is None:
-        raise FileNotFoundError(f"VGG16's convolutions are on this machine only with a package: {install}")
+        raise FileNotFoundError(
+            f"VGG16's convolutions are on this machine only with a package: {install} {_license('vgg16')}"
+        )
     return found
 
 
@@ -166,6 +172,10 @@ def mtcnn(name):
     if found is None:
         raise FileNotFoundError(
             "MTCNN's weights are on this machine only with a package: pip install --no-deps mtcnn==1.0.0 "
-            f"(or put its {facts['inside']} into {FOLDER}/ of the folder that KERAZOO_DATA_DIR names)"
+            f"(or put its {facts['inside']} into {FOLDER}/ of the folder that KERAZOO_DATA_DIR names) {_license(name)}"
         )
     return found, facts["layers"].split()
+
+
+def _license(name):
+    return f"- licence of these weights: {licenses.FILES[name]}"
