@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from kerazoo.applications import running, text_pairs
+from kerazoo.applications import running, starting, text_pairs
 
 TASK, KIND = "chatbot", "translation"
+NEEDS = ("matplotlib", "sacrebleu", "sklearn")
 DEFAULTS = {"epochs": 60, "batch_size": 32, "learning_rate": 4e-3, "vocabulary": 2000, "average": 0.99}
 OPTIONS = {"seq2seq_luong": {"units": 256, "embedding_size": 128, "depth": 1, "dropout": 0.1}}
 SETTINGS = (
@@ -105,6 +106,7 @@ def run(arguments, given, start):
     from kerazoo.evaluate.translation import by_length, scores
     from kerazoo.generation.replies import Replies
 
+    starting.check(arguments, NEEDS)
     settle(arguments)
     data, tokenizer, ids = load(arguments)
     folder = running.new_folder(TASK, f"{data.name}-{arguments.model}", arguments)

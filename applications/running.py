@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from kerazoo.applications import starting
 from kerazoo.arguments import Parser
 from kerazoo.json_files import dumps, finite
 from kerazoo.training import distribution
@@ -136,6 +137,7 @@ def new_folder(task, stem, arguments):
     """The run's folder, which is the run's alone until `main` returns; under several workers the chief makes it."""
     from kerazoo.evaluate.runs import run_folder
 
+    starting.check_folders(arguments)  # By now with the default of --export.
     if not distribution.is_chief():
         return Path("runs") / task / stem
     resume = getattr(arguments, "resume", False)
@@ -225,13 +227,22 @@ def finish(arguments, record, page, summary, folder):
     return record
 
 
-def main(arguments, run):
+def main(arguments, run, needs=()):
     """Calls `run(arguments, start)`; with --json nothing but its record is printed.
+
+    Args:
+        arguments: of the command line.
+        run: the application.
+        needs: as for `starting.check`.
 
     Returns:
         The record.
+
+    Raises:
+        ImportError, ValueError, OSError: as `starting.check`, before anything else is done.
     """
     start = time.perf_counter()
+    starting.check(arguments, needs)
     with contextlib.ExitStack() as held, contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         token = _RUN.set(held)
         held.callback(_RUN.reset, token)

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 
-from kerazoo import __version__, catalog, quiet
+from kerazoo import __version__, catalog, keras_backend, quiet
 from kerazoo.arguments import Parser
 from kerazoo.errors import one_line
 from kerazoo.json_files import dumps
@@ -153,7 +153,7 @@ def _run(arguments):
 
 
 def _export(arguments):
-    quiet.import_tensorflow()
+    keras_backend.need_tensorflow("Export")
     from kerazoo.exporters import export
     from kerazoo.model_files import load_model
 
@@ -169,7 +169,7 @@ def _export(arguments):
 
 
 def _verify(arguments):
-    quiet.import_tensorflow()
+    keras_backend.need_tensorflow("`kerazoo verify`")
     from kerazoo.verification import plan, runner, writer
 
     names = runner.select(arguments.names)
@@ -205,7 +205,7 @@ def _verify(arguments):
 
 
 def _benchmark(arguments):
-    quiet.import_tensorflow()
+    keras_backend.need_tensorflow("`kerazoo benchmark`")
     from kerazoo import benchmarks
 
     return benchmarks.run(arguments)

@@ -19,6 +19,7 @@ import numpy as np
 from kerazoo.applications import reading, running
 
 TASK = "algorithmic_trading"
+NEEDS = ("matplotlib",)
 REACH = 2  # Days that a position's return looks ahead: the open after the next.
 SLOWEST = 250  # Days before the first at which every rule has a signal.
 SETTINGS = f"{reading.SETTINGS} stock data time forecasts share cost slippage target_volatility seed"
@@ -120,7 +121,7 @@ def positions(series, forecasts, target):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -22,6 +22,7 @@ from kerazoo.applications import reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "stock_prediction"
+NEEDS = ("matplotlib",)
 REACH = 2  # Days that a label looks ahead: the open after the next.
 LARGEST = 5.0  # Deviations beyond which a feature says no more.
 DEFAULTS = {"epochs": 15, "batch_size": 128, "learning_rate": 1e-3, "patience": 4}
@@ -285,7 +286,7 @@ def export(arguments, model, unit, days, fold):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -18,6 +18,7 @@ from kerazoo.applications import reading, running, text_pairs
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "summarisation"
+NEEDS = ("matplotlib", "rouge_score", "sklearn")
 DEFAULTS = {"epochs": 5, "batch_size": 64, "optimizer": "adam", "learning_rate": 2e-3, "vocabulary": 12_000}
 DEFAULTS |= {"average": 0.998, "option": {"units": 128, "dropout": 0.2}}
 SETTINGS = (
@@ -186,18 +187,16 @@ def samples(arguments, data, summariser, summaries, *, drawn=12, pictures=2):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import summary_report
     from kerazoo.evaluate.rouge import novel, scores
-    from kerazoo.extras import need
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
-    need("rouge_score")  # Before hours are spent.
     data, tokenizer, ids = load(arguments)
     folder = running.new_folder(TASK, f"{data.name}-{arguments.model}", arguments)
     again = running.command(TASK, given, "--resume", f"--out={folder}")

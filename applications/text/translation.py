@@ -19,6 +19,7 @@ from kerazoo.applications import reading, running, text_pairs
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "translation"
+NEEDS = ("matplotlib", "sacrebleu")
 DEFAULTS = {
     "epochs": 16,
     "batch_size": 128,
@@ -179,7 +180,7 @@ def samples(arguments, data, translator, translations, *, drawn=12, pictures=3):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -26,6 +26,7 @@ from kerazoo.applications import forecasts, reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "energy_forecasting"
+NEEDS = ("matplotlib",)
 DEFAULTS = {
     "lookback": 336,
     "epochs": 20,
@@ -242,7 +243,7 @@ def _published(series, model, horizon):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -24,6 +24,7 @@ from kerazoo.model_files import load_model
 from kerazoo.quiet import import_tensorflow
 
 TASK = "series_anomaly"
+NEEDS = ("matplotlib", "sklearn")
 DEFAULTS = {
     "lookback": 48,
     "epochs": 50,
@@ -400,7 +401,7 @@ def export(arguments, record, rows, folder):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):
