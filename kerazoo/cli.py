@@ -10,6 +10,7 @@ from kerazoo import __version__, catalog, keras_backend, quiet
 from kerazoo.arguments import Parser
 from kerazoo.errors import one_line
 from kerazoo.json_files import dumps
+from kerazoo.registry import unknown_choice
 from kerazoo.signals import Terminated, sigterm_interrupts
 
 
@@ -63,7 +64,9 @@ def _parser(argv=()):
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="names of the models that match")
-    listing.add_argument("pattern", nargs="?", default="*", help="a shell pattern, for instance 'resnet*'")
+    listing.add_argument(
+        "pattern", nargs="?", default="*", help="part of a name, or a shell pattern of all of it: 'resnet*'"
+    )
     listing.add_argument("--domain", help="only this domain's, for instance vision")
     listing.add_argument("--task", help="only this task's, for instance image_classification")
     listing.add_argument("--exports", help="only models proven to export to this format, for instance tflite")
@@ -117,9 +120,15 @@ def _parser(argv=()):
 
 
 def _list(arguments):
-    names = catalog.list_models(
-        arguments.pattern, domain=arguments.domain, task=arguments.task, exports=arguments.exports
-    )
+    pattern = arguments.pattern
+    within = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    filters = {name: getattr(arguments, name) for name in ("domain", "task", "exports")}
+    names = catalog.list_models(within, **filters)
+    if not names:
+        given = ", ".join(f"--{name} {value}" for name, value in filters.items() if value)
+        if given:
+            raise ValueError(f"No model matches; `kerazoo list` lists all. Received: {pattern!r}, {given}.")
+        raise ValueError(unknown_choice("model", pattern, catalog.list_models()))
     print(dumps(names) if arguments.json else "\n".join(names))
 
 
