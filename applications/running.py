@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kerazoo.applications import starting
-from kerazoo.arguments import Parser
+from kerazoo.arguments import Parser, errors_name_options
 from kerazoo.json_files import dumps, finite
 from kerazoo.training import distribution
 
@@ -246,7 +246,8 @@ def main(arguments, run, needs=()):
     with contextlib.ExitStack() as held, contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         token = _RUN.set(held)
         held.callback(_RUN.reset, token)
-        record = run(arguments, start)
+        with errors_name_options(arguments):
+            record = run(arguments, start)
     if arguments.json:
         print(dumps(record, indent=1))
     return record

@@ -7,7 +7,7 @@ import sys
 import traceback
 
 from kerazoo import __version__, catalog, keras_backend, quiet
-from kerazoo.arguments import Parser
+from kerazoo.arguments import Arguments, Parser, errors_name_options
 from kerazoo.errors import one_line
 from kerazoo.json_files import dumps
 from kerazoo.registry import unknown_choice
@@ -51,10 +51,12 @@ def _failed(message, status, verbose):
 
 def _command(argv):
     if argv[:1] == ["run"] and len(argv) > 1 and not argv[1].startswith("-"):
-        arguments = argparse.Namespace(command=_run, task=argv[1], rest=argv[2:])
+        arguments = Arguments(command=_run, task=argv[1], rest=argv[2:])
+        arguments.spelled = {}  # The application knows its options.
     else:
         arguments = _parser(argv).parse_args(argv)
-    return arguments.command(arguments) or 0
+    with errors_name_options(arguments):
+        return arguments.command(arguments) or 0
 
 
 def _parser(argv=()):

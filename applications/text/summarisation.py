@@ -2,7 +2,7 @@
 
     kerazoo run summarisation                                       # packages' long descriptions to one line
     kerazoo run summarisation --summarise "A small tool that ..."   # and texts of your own at the end
-    kerazoo run summarisation --data news.jsonl --from article --to highlights
+    kerazoo run summarisation --data news.jsonl --source article --target highlights
 
 The default data are the package descriptions of the Debian or Ubuntu that it runs on; without apt's lists, or
 elsewhere, `--data` takes your own. A word of the source that the vocabulary has not can be copied. The test part is
@@ -37,8 +37,9 @@ def parse_args(argv):
     source = data.add_mutually_exclusive_group()
     source.add_argument("--dataset", choices=("packages",), help="packages (default)")
     source.add_argument("--data", type=Path, metavar="PATH", help="a table of pairs, or a folder of your own files")
-    data.add_argument("--from", dest="source", default="text", help="name of the column of texts")
-    data.add_argument("--to", dest="target", default="summary", help="name of the column of summaries")
+    data.add_argument("--source", default="text", help="name of the column of texts")
+    data.add_argument("--target", default="summary", help="name of the column of summaries")
+    text_pairs.add_former_names(data)
     reading.add_options(data, numbers=False)
     data.add_argument("--limit", type=int, help="pairs of each part at most, for a first look")
     training = parser.add_argument_group("model and training")
