@@ -1,5 +1,7 @@
 """How the chatbot trains a model from one sequence to another on dialogues, and talks with it."""
 
+from pathlib import Path
+
 import numpy as np
 
 from kerazoo.applications import running, starting, text_pairs
@@ -18,7 +20,9 @@ WARM_UP = 0.05  # Of the steps.
 def add_options(parser):
     """The options of a model that is trained here."""
     group = parser.add_argument_group("training, where --model is one for translation")
-    group.add_argument("--data", metavar="PATH", help="your dialogues, .jsonl; default those of chatterbot-corpus")
+    group.add_argument(
+        "--data", type=Path, metavar="PATH", help="your dialogues, .jsonl; default those of chatterbot-corpus"
+    )
     group.add_argument("--history", type=int, default=0, help="turns before the last that a reply is made from")
     group.add_argument("--limit", type=int, help="pairs of each part at most, for a first look")
     running.add_model_option(group)

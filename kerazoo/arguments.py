@@ -15,6 +15,8 @@ OTHERWISE = {
     "threshold": "mask_threshold",
     "values": "mask_values",
     "vocabulary_size": "vocabulary",
+    "most": "length",
+    "question_most": "question_length",
     "data_service_address": "data_service",
 }
 # An argument in an error, `grid` or `grid="rows"`, with its option where that stands behind it: (--grid).
