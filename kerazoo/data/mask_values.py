@@ -7,8 +7,8 @@ import numpy as np
 from kerazoo.data.masks import VOID
 
 # Masks whose classes cannot be told apart are refused with these two ways to say them.
-THRESHOLD = "one from which values are the class 1, --mask-threshold 128 (`threshold`)"
-VALUES = "the values that are classes, --mask-values {} (`values`)"
+THRESHOLD = "one from which values are the class 1, --mask-threshold 128 (threshold= in Python)"
+VALUES = "the values that are classes, --mask-values {} (values= in Python)"
 SHOWN = 12  # Values that a message lists.
 MANY = 200  # Classes in a row beyond which 0 and 255 with all values between are edges, rather.
 
