@@ -145,8 +145,8 @@ def _check_order(found, where):
     if values == [0, 1] and found.pixels[VOID] and not found.together:
         raise ValueError(
             f"255 must be said to be void or the class 1: no mask has both, {found.masks[1]} have 1 and "
-            f"{found.masks[VOID]} have 255. Give {VALUES.format('0,1')} where it is void, or --mask-threshold 1 "
-            f"(`threshold`) where it is the class. Received: {found} in {where}."
+            f"{found.masks[VOID]} have 255. Give --mask-values 0,1 where it is void, or --mask-threshold 1 "
+            f"where it is the class (values= or threshold= in Python). Received: {found} in {where}."
         )
 
 
