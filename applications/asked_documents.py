@@ -97,12 +97,10 @@ def run(arguments, start):
     search = Words([passage["text"] for passage in passages])
     reader = kerazoo.load(arguments.export_from, engine="saved_model")
     print(f"{documents.name}: {len(documents):,} documents, {len(passages):,} passages.")
-    rows = []
+    folder, rows = running.new_folder(TASK, f"ask-{documents.name}", arguments), []
     for question in _asked(arguments):
         rows.append({"question": question, "answers": answers(question, passages, search, reader, arguments.hits)})
         print("\n".join(answer_report.lines(rows[-1])))
-    folder = running.new_folder(TASK, f"ask-{documents.name}", arguments)
-    folder.mkdir(parents=True, exist_ok=True)
     write_record(rows, folder / "answers.json")
     answer_report.asked_page(rows, documents.name).write(folder / "report.html")
     given = {"documents": str(arguments.documents), "from": str(arguments.export_from)}

@@ -1,10 +1,13 @@
 """How the chatbot trains a model from one sequence to another on dialogues, and talks with it."""
 
+from pathlib import Path
+
 import numpy as np
 
-from kerazoo.applications import running, text_pairs
+from kerazoo.applications import running, starting, text_pairs
 
 TASK, KIND = "chatbot", "translation"
+NEEDS = ("matplotlib", "sacrebleu", "sklearn")
 DEFAULTS = {"epochs": 60, "batch_size": 32, "learning_rate": 4e-3, "vocabulary": 2000, "average": 0.99}
 OPTIONS = {"seq2seq_luong": {"units": 256, "embedding_size": 128, "depth": 1, "dropout": 0.1}}
 SETTINGS = (
@@ -17,7 +20,9 @@ WARM_UP = 0.05  # Of the steps.
 def add_options(parser):
     """The options of a model that is trained here."""
     group = parser.add_argument_group("training, where --model is one for translation")
-    group.add_argument("--data", metavar="PATH", help="your dialogues, .jsonl; default those of chatterbot-corpus")
+    group.add_argument(
+        "--data", type=Path, metavar="PATH", help="your dialogues, .jsonl; default those of chatterbot-corpus"
+    )
     group.add_argument("--history", type=int, default=0, help="turns before the last that a reply is made from")
     group.add_argument("--limit", type=int, help="pairs of each part at most, for a first look")
     running.add_model_option(group)
@@ -105,6 +110,7 @@ def run(arguments, given, start):
     from kerazoo.evaluate.translation import by_length, scores
     from kerazoo.generation.replies import Replies
 
+    starting.check(arguments, NEEDS)
     settle(arguments)
     data, tokenizer, ids = load(arguments)
     folder = running.new_folder(TASK, f"{data.name}-{arguments.model}", arguments)

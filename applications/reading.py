@@ -1,15 +1,18 @@
 """The options that say how a user's table is written, where it is not recognised rightly."""
 
-SETTINGS = "separator decimal header date_format"
+SETTINGS = "separator decimal header date_format duplicates"
 # Signs and words of a command line -> names of `kerazoo.data.delimited`.
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "\\t": "tab", "|": "pipe"}
 DECIMALS = {".": "point", ",": "comma"}
 HEADERS = {"yes": True, "no": False}
 
 
-def add_options(group, *, numbers=True, dates=False):
-    """--separator and --header; --decimal of tables with numbers, --date-format of those with dates."""
-    group.set_defaults(decimal=None, date_format=None)
+def add_options(group, *, numbers=True, dates=False, stamps=False):
+    """--separator and --header; --decimal of tables with numbers, --date-format of those with dates.
+
+    Where rows have stamps, --duplicates too.
+    """
+    group.set_defaults(decimal=None, date_format=None, duplicates=None)
     choices = ("comma", "semicolon", "tab", "pipe")
     group.add_argument(
         "--separator", type=_named(SEPARATORS), choices=choices, help="of cells; by default recognised from the file"
@@ -19,7 +22,13 @@ def add_options(group, *, numbers=True, dates=False):
         group.add_argument(
             "--decimal", type=_named(DECIMALS), choices=("point", "comma"), help="sign of decimals; likewise"
         )
-    if dates:
+    if stamps:
+        group.add_argument(
+            "--duplicates",
+            choices=("first", "last", "mean"),
+            help="which of several rows of one stamp counts; by default they are refused",
+        )
+    if dates or stamps:
         group.add_argument(
             "--date-format",
             metavar="FORMAT",
@@ -47,6 +56,12 @@ def dialect(arguments):
     from kerazoo.data.delimited import Dialect
 
     return Dialect(arguments.separator, arguments.decimal, HEADERS.get(arguments.header))
+
+
+def of_series(arguments):
+    """What `kerazoo.data.series.read_series` takes of these options and --time."""
+    names = {"time": arguments.time, "date_format": arguments.date_format, "dialect": dialect(arguments)}
+    return names | {"duplicates": arguments.duplicates or "error"}
 
 
 def _named(names):

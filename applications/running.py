@@ -10,7 +10,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from kerazoo.arguments import Parser
+from kerazoo.applications import starting
+from kerazoo.arguments import Parser, errors_name_options
 from kerazoo.json_files import dumps, finite
 from kerazoo.training import distribution
 
@@ -154,6 +155,7 @@ def new_folder(task, stem, arguments):
     """The run's folder, which is the run's alone until `main` returns; under several workers the chief makes it."""
     from kerazoo.evaluate.runs import run_folder
 
+    starting.check_folders(arguments)  # By now with the default of --export.
     if not distribution.is_chief():
         return Path("runs") / task / stem
     resume = getattr(arguments, "resume", False)
@@ -243,17 +245,27 @@ def finish(arguments, record, page, summary, folder):
     return record
 
 
-def main(arguments, run):
+def main(arguments, run, needs=()):
     """Calls `run(arguments, start)`; with --json nothing but its record is printed.
+
+    Args:
+        arguments: of the command line.
+        run: the application.
+        needs: as for `starting.check`.
 
     Returns:
         The record.
+
+    Raises:
+        ImportError, ValueError, OSError: as `starting.check`, before anything else is done.
     """
     start = time.perf_counter()
+    starting.check(arguments, needs)
     with contextlib.ExitStack() as held, contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         token = _RUN.set(held)
         held.callback(_RUN.reset, token)
-        record = run(arguments, start)
+        with errors_name_options(arguments):
+            record = run(arguments, start)
     if arguments.json:
         print(dumps(record, indent=1))
     return record

@@ -13,6 +13,7 @@ from kerazoo.applications import reading, running, table_detectors
 from kerazoo.applications.table_networks import export, float32, train
 from kerazoo.applications.table_options import SETTINGS
 
+NEEDS = ("matplotlib", "pandas", "sklearn")
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.15
 
 

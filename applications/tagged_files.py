@@ -56,6 +56,7 @@ def run(arguments, start):
     if not texts:
         raise ValueError(f"{arguments.predict} must have a line with a text. Received: none.")
     tagger = kerazoo.load(arguments.export_from, engine="saved_model")
+    folder = running.new_folder(TASK, f"predict-{arguments.predict.stem}", arguments)
     rows, kinds = [], {}
     for first in range(0, len(texts), BATCH):
         answers = tagger.raw(texts[first : first + BATCH])
@@ -70,8 +71,6 @@ def run(arguments, start):
             rows.append({"words": words, "tags": tags, "entities": found})
             for entity in found:
                 kinds[entity["kind"]] = kinds.get(entity["kind"], 0) + 1
-    folder = running.new_folder(TASK, f"predict-{arguments.predict.stem}", arguments)
-    folder.mkdir(parents=True, exist_ok=True)
     write_record(rows, folder / "entities.json")
     entity_report.tagged_page(rows, arguments.predict.name).write(folder / "report.html")
     given = {"predict": str(arguments.predict), "from": str(arguments.export_from)}

@@ -7,11 +7,18 @@ import numpy as np
 
 import kerazoo
 from kerazoo.applications import running
+from kerazoo.arguments import add_former_name
 
 OPTIMIZERS = ("own", "muon")
 LOWEST = 0.05  # Of the rate, where the cosine ends.
 JUDGED = 256  # Pairs on which exported files foretell each token.
 FORMATS = ("saved_model", "tflite")
+
+
+def add_former_names(group):
+    """--from and --to, as --source and --target were called: elsewhere --from is an export."""
+    add_former_name(group, "--from", now="--source")
+    add_former_name(group, "--to", now="--target")
 
 
 def add_training(group):

@@ -6,10 +6,11 @@ import os
 import sys
 import traceback
 
-from kerazoo import __version__, catalog, quiet
-from kerazoo.arguments import Parser
+from kerazoo import __version__, catalog, keras_backend, quiet
+from kerazoo.arguments import Arguments, Parser, errors_name_options
 from kerazoo.errors import one_line
 from kerazoo.json_files import dumps
+from kerazoo.registry import unknown_choice
 from kerazoo.signals import Terminated, sigterm_interrupts
 from kerazoo.weights.licenses import licenses
 
@@ -51,10 +52,12 @@ def _failed(message, status, verbose):
 
 def _command(argv):
     if argv[:1] == ["run"] and len(argv) > 1 and not argv[1].startswith("-"):
-        arguments = argparse.Namespace(command=_run, task=argv[1], rest=argv[2:])
+        arguments = Arguments(command=_run, task=argv[1], rest=argv[2:])
+        arguments.spelled = {}  # The application knows its options.
     else:
         arguments = _parser(argv).parse_args(argv)
-    return arguments.command(arguments) or 0
+    with errors_name_options(arguments):
+        return arguments.command(arguments) or 0
 
 
 def _parser(argv=()):
@@ -64,7 +67,9 @@ def _parser(argv=()):
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="names of the models that match")
-    listing.add_argument("pattern", nargs="?", default="*", help="a shell pattern, for instance 'resnet*'")
+    listing.add_argument(
+        "pattern", nargs="?", default="*", help="part of a name, or a shell pattern of all of it: 'resnet*'"
+    )
     listing.add_argument("--domain", help="only this domain's, for instance vision")
     listing.add_argument("--task", help="only this task's, for instance image_classification")
     listing.add_argument("--exports", help="only models proven to export to this format, for instance tflite")
@@ -118,9 +123,15 @@ def _parser(argv=()):
 
 
 def _list(arguments):
-    names = catalog.list_models(
-        arguments.pattern, domain=arguments.domain, task=arguments.task, exports=arguments.exports
-    )
+    pattern = arguments.pattern
+    within = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    filters = {name: getattr(arguments, name) for name in ("domain", "task", "exports")}
+    names = catalog.list_models(within, **filters)
+    if not names:
+        given = ", ".join(f"--{name} {value}" for name, value in filters.items() if value)
+        if given:
+            raise ValueError(f"No model matches; `kerazoo list` lists all. Received: {pattern!r}, {given}.")
+        raise ValueError(unknown_choice("model", pattern, catalog.list_models()))
     print(dumps(names) if arguments.json else "\n".join(names))
 
 
@@ -157,7 +168,7 @@ def _run(arguments):
 
 
 def _export(arguments):
-    quiet.import_tensorflow()
+    keras_backend.need_tensorflow("Export")
     from kerazoo.exporters import export
     from kerazoo.model_files import load_model
 
@@ -173,7 +184,7 @@ def _export(arguments):
 
 
 def _verify(arguments):
-    quiet.import_tensorflow()
+    keras_backend.need_tensorflow("`kerazoo verify`")
     from kerazoo.verification import plan, runner, writer
 
     names = runner.select(arguments.names)
@@ -209,7 +220,7 @@ def _verify(arguments):
 
 
 def _benchmark(arguments):
-    quiet.import_tensorflow()
+    keras_backend.need_tensorflow("`kerazoo benchmark`")
     from kerazoo import benchmarks
 
     return benchmarks.run(arguments)

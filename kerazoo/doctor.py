@@ -3,7 +3,8 @@
 import importlib.metadata
 import sys
 
-from kerazoo import hardware, versions
+from kerazoo import hardware, keras_backend, versions
+from kerazoo.quiet import import_tensorflow
 
 # Distribution -> the extra that brings it; None belongs to the core.
 EXPECTED = {
@@ -28,7 +29,7 @@ EXPECTED = {
 
 
 def examine() -> dict:
-    """Versions, devices and missing extras, as a dictionary; starts TensorFlow to see the devices."""
+    """Versions, backend, devices and missing extras, as a dictionary; starts TensorFlow to see the devices."""
     packages = {name: _version(name) for name in EXPECTED}
     problems = [f"{name} is not installed" for name, extra in EXPECTED.items() if extra is None and not packages[name]]
     found = [versions.problem(name, packages[name]) for name in versions.supported() if packages[name]]
@@ -40,13 +41,13 @@ def examine() -> dict:
         "cores": hardware.cores(),
         "packages": packages,
         "problems": problems,
-        "healthy": not problems,
     }
-    if packages["tensorflow"]:
-        from kerazoo.quiet import import_tensorflow
-
-        findings["devices"] = [device.name for device in import_tensorflow().config.list_physical_devices()]
-    return findings
+    if packages["tensorflow"] and packages["keras"]:
+        if received := keras_backend.problem():
+            problems.append(f"applications, texts and exports need {received}")
+        else:
+            findings["devices"] = [device.name for device in import_tensorflow().config.list_physical_devices()]
+    return findings | {"healthy": not problems}
 
 
 def table(findings) -> str:

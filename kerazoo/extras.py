@@ -1,6 +1,8 @@
 """Optional packages: an error that names the line to install them with."""
 
-from importlib.util import find_spec
+from importlib import import_module
+
+from kerazoo.errors import one_line
 
 # Module -> the extra of kerazoo that brings it.
 EXTRAS = {
@@ -30,16 +32,20 @@ EXTRAS = {
 
 
 def need(module, extra=None):
-    """Raises unless an optional module is installed.
+    """Raises unless an optional module can be imported.
 
     Args:
         module: its name.
         extra: of kerazoo, to be named where not the usual one of this module brings it.
 
     Raises:
-        ImportError: it is not; the message has the `pip install` line.
+        ImportError: it cannot; the message has the `pip install` line.
     """
-    if find_spec(module) is None:
+    try:
+        import_module(module)
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == module
+        reason = "not installed" if missing else f"cannot be imported ({one_line(error)})"
         raise ImportError(
-            f'{module} is needed here and not installed. Run: pip install "kerazoo[{extra or EXTRAS[module]}]"'
-        )
+            f'{module} is needed here and {reason}. Run: pip install "kerazoo[{extra or EXTRAS[module]}]"'
+        ) from error

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from kerazoo import global_state
+from kerazoo.keras_backend import need_tensorflow
 from kerazoo.registry import unknown_choice
 
 
@@ -49,11 +50,12 @@ def find(task):
     """The application's module.
 
     Raises:
-        ValueError: an unknown task.
+        ValueError: an unknown task, or Keras runs on another backend than TensorFlow.
     """
     modules = _modules()
     if task not in modules:
         raise ValueError(unknown_choice("task", task, modules))
+    need_tensorflow("An application")  # Before the module is imported: it imports Keras.
     return importlib.import_module(modules[task])
 
 

@@ -228,6 +228,8 @@ def test_unknown_weights_are_refused():
         small(weights="imagnet")
     with pytest.raises(ValueError, match=r"Models that have 'imagenet': keras_resnet50, .* \(\d\d in all\)\.$"):
         kerazoo.build("resnet50", weights="imagenet")
+    with pytest.raises(ValueError, match=r"one of: cnn_dailymail, en\. Received: 'imagenet'\.$"):  # Nothing of images.
+        kerazoo.build("gpt2_base", weights="imagenet")
     with pytest.raises(FileNotFoundError, match="must be a tag or an existing file"):
         small(weights="nowhere/model.keras")
 

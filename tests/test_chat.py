@@ -337,7 +337,7 @@ def test_the_application(file, tmp_path, capsys, monkeypatch):
     [
         (["--model=textcnn"], ValueError, "must be one for language_modelling or translation. Received: 'textcnn'"),
         (["--tokens=0"], ValueError, "`--tokens` must be at least 1"),
-        (["--temperature=-1"], ValueError, "`temperature` must be at least 0"),
+        (["--temperature=-1"], ValueError, "`--temperature` must be at least 0"),
         (["--model=seq2seq_luong", "--repetition-penalty=2"], ValueError, "for models of Llama's kind"),
         (["--model=seq2seq_luong", "--history=-1"], ValueError, "`--history`"),
         (["--model=seq2seq_luong", "--data=nowhere.jsonl"], FileNotFoundError, "an existing .jsonl file"),

@@ -42,6 +42,12 @@ def test_a_reader_that_leaves_early_is_no_error():
         (["info", "resnet_5"], "Did you mean 'resnet56', 'resnet50' or 'resnet152'? There are 2"),
         (["run", "image_clasification"], "Did you mean 'image_classification', '"),
         (["lst"], "invalid choice: 'lst'"),
+        (["list", "renset50"], "Unknown model. Did you mean 'resnet50', "),
+        (["list", "*xyz*", "--json"], "Unknown model. There are "),
+        (
+            ["list", "vit", "--task", "tabular"],
+            "No model matches; `kerazoo list` lists all. Received: 'vit', --task",
+        ),
         (["list", "--domain"], "expected one argument"),
         (["run", "image_classification", "--epochs", "x"], "invalid int value: 'x'"),
         (["run", "image_classification", "--epochs", "0"], "`--epochs` must be at least 1. Received: 0."),
@@ -74,6 +80,31 @@ def test_status_and_words_of_an_error(monkeypatch, capfd, error, status, said):
     monkeypatch.setattr(os, "dup2", os.dup2 if status != 141 else lambda *_: None)
     assert cli.main(["list"]) == status
     assert capfd.readouterr().err == said
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04" + bytes(64)])
+def test_a_damaged_file_is_not_called_missing(content, tmp_path, capsys):
+    (tmp_path / "model.keras").write_bytes(content)
+    assert cli.main(["export", str(tmp_path / "model.keras"), str(tmp_path / "exported")]) == 2
+    said = capsys.readouterr().err
+    assert "model.keras is damaged or no zip archive" in said and "not found" not in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ("resnet", {"resnet50", "keras_resnet50", "wide_resnet28_10", "deeplabv3plus_resnet18"}),
+        ("resnet50", {"resnet50", "keras_resnet50"}),
+        ("resnet*", {"resnet50", "resnet1d"}),
+        ("resnet5?", {"resnet50", "resnet56"}),
+        ("resnet[15]8", {"resnet18"}),
+    ],
+)
+def test_a_part_of_a_name_lists_all_that_have_it(pattern, wanted, capsys):
+    assert cli.main(["list", pattern]) == 0
+    names = set(capsys.readouterr().out.split())
+    assert wanted <= names
+    assert all(pattern in name if pattern.isalnum() else name.startswith("resnet") for name in names)
 
 
 def test_verbose_shows_the_traceback(monkeypatch, capsys):

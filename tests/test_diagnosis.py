@@ -48,7 +48,7 @@ def test_schema_is_inferred_and_said(tmp_path):
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("a,b\n1,x\n2,y\n", {"target": "c"}, r"has the columns \['a', 'b'\]. Received: 'c'"),
+        ("a,b\n1,x\n2,y\n", {"target": "c"}, r"has the columns \['a', 'b'\], of which `target` must be. Received: 'c'"),
         ("a,b\n1,x\n2,\n", {"target": "b"}, "line 3, column 'b': every row must have a class"),
         ("a,b\n1,x\n2,x\n", {"target": "b"}, "must have 2 to 50 classes. Received: 1"),
         ("b\nx\ny\n", {"target": "b"}, "must have a column beside 'b'"),

@@ -355,7 +355,7 @@ def test_known_and_new_attacks_are_counted_apart():
         ("fraud_detection", ["--budgets=few"], "Received: 'few'"),
         ("fraud_detection", ["--detectors=dev_net,usad"], "`--detectors` must be some of .* Received: 'usad'"),
         ("fraud_detection", ["--time=Time"], "`--time` goes with `--data`"),
-        ("fraud_detection", ["--drop=feature9"], r"`drop` must leave some .* Received: \['feature9'\]"),
+        ("fraud_detection", ["--drop=feature9"], r"`--drop` must leave some .* Received: \['feature9'\]"),
         ("credit_scoring", ["--groups=sex"], "`--groups` goes with `--data`"),
         ("credit_scoring", ["--miss=-1"], "`--miss` must be positive"),
         ("intrusion_detection", ["--binary", "--data=x.csv", "--target=y"], "`--binary` goes with NSL-KDD alone"),

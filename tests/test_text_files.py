@@ -258,7 +258,7 @@ def test_series_without_a_header_without_stamps_and_with_decimal_commas():
         and counted.values.tolist() == [[5, 1], [6, 2], [7, 4]]
     )
     assert "There is no column of stamps: every row counts as one step, in the order of the file." in counted.notes
-    with pytest.raises(ValueError, match="no column of stamps: name one.*--grid rows"):
+    with pytest.raises(ValueError, match='no column of stamps: name one.*grid="rows"'):
         read_series(io.StringIO("5,1\n6,2\n7,4\n"))
     with pytest.raises(ValueError, match="no column of stamps"):
         read_series(io.StringIO("month,x\nJänner,2\nFeber,4\n"), grid="rows")
@@ -425,7 +425,7 @@ def test_a_folder_with_one_pair_of_files_and_a_table_of_two_languages(tmp_path):
     assert len(parallel_files.from_files(tmp_path / "a", source="en", target="de").train) == 54
     text = "German,English\n" + "".join(f"eins {i},one {i}\n" for i in range(60))
     file = write(tmp_path / "b.csv", text)
-    with pytest.raises(ValueError, match=r"must name the columns 'en' and 'de'.*\(--from\) and \(--to\)"):
+    with pytest.raises(ValueError, match=r"must name the columns 'en' and 'de'.*\(--source\) and \(--target\)"):
         parallel_files.from_files(file, source="en", target="de")
     assert parallel_files.from_files(file, source="English", target="German").train.source[0].startswith("one")
 

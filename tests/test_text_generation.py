@@ -144,7 +144,7 @@ def test_from_a_text_to_a_report_and_on_where_it_stopped(tmp_path, capsys):
     [
         (["--model", "textcnn"], "must be one for language_modelling"),
         (["--steps", "10", "--epochs", "3"], "`--epochs` must divide `--steps`"),
-        (["--temperature", "-1"], "`temperature` must be at least 0"),
+        (["--temperature", "-1"], "`--temperature` must be at least 0"),
         (["--dataset", "shakespeare"], "Did you mean 'tinyshakespeare'"),
     ],
 )

@@ -301,7 +301,7 @@ def test_settings_of_an_export_that_cannot_be(tmp_path, pieces, settings, messag
 
 SMALL = [
     *("--option=depth=1", "--option=width=32", "--option=hidden=64", "--option=dropout=0", "--option=context=64"),
-    *("--vocabulary=80", "--length=24", "--average=0.9", "--batch-size=16", "--beams=2", "--from=en", "--to=de"),
+    *("--vocabulary=80", "--length=24", "--average=0.9", "--batch-size=16", "--beams=2", "--source=en", "--target=de"),
 ]
 
 
@@ -348,7 +348,7 @@ def test_from_pairs_to_a_report_and_on_where_it_stopped(tmp_path, capsys, monkey
     ("options", "message"),
     [
         (["--model", "textcnn"], "must be one for translation"),
-        (["--from", "de"], "`--from` and `--to` must differ"),
+        (["--source", "de"], "`--source` and `--target` must differ"),
         (["--length", "300"], "`--length` must be at most 256"),
         (["--average", "1"], "`--average` must be at least 0 and below 1"),
         (["--dataset", "multi30"], "Did you mean 'multi30k'"),

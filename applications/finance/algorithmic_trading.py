@@ -19,6 +19,7 @@ import numpy as np
 from kerazoo.applications import reading, running
 
 TASK = "algorithmic_trading"
+NEEDS = ("matplotlib",)
 REACH = 2  # Days that a position's return looks ahead: the open after the next.
 SLOWEST = 250  # Days before the first at which every rule has a signal.
 SETTINGS = f"{reading.SETTINGS} stock data time forecasts share cost slippage target_volatility seed"
@@ -32,7 +33,7 @@ def parse_args(argv):
     source.add_argument("--stock", help="msft (default)")
     source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet of daily prices and volumes")
     data.add_argument("--time", help="the column of dates; by default the first that holds some")
-    reading.add_options(data, dates=True)
+    reading.add_options(data, stamps=True)
     data.add_argument("--forecasts", type=Path, metavar="FILE", help="a .csv of date and forecast return, traded too")
     trading = parser.add_argument_group("trading")
     trading.add_argument("--share", type=float, default=0.6, help="of the days, on which the rule is chosen")
@@ -66,8 +67,7 @@ def load(arguments):
     from kerazoo.data.series import read_series
 
     if arguments.data:
-        how = {"date_format": arguments.date_format, "dialect": reading.dialect(arguments)}
-        series = read_prices(arguments.data, time=arguments.time, **how)
+        series = read_prices(arguments.data, **reading.of_series(arguments))
     else:
         series = load_prices(arguments.stock)
     print(f"{series.name}: {len(series):,} days, {str(series.stamps[0])[:10]} to {str(series.stamps[-1])[:10]}.")
@@ -120,7 +120,7 @@ def positions(series, forecasts, target):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

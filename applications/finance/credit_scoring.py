@@ -118,7 +118,7 @@ def reasons(network, development, test, risk, approved, folder):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, tables.NEEDS)
 
 
 def _run(arguments, start):

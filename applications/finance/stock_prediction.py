@@ -22,6 +22,7 @@ from kerazoo.applications import reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "stock_prediction"
+NEEDS = ("matplotlib",)
 REACH = 2  # Days that a label looks ahead: the open after the next.
 LARGEST = 5.0  # Deviations beyond which a feature says no more.
 DEFAULTS = {"epochs": 15, "batch_size": 128, "learning_rate": 1e-3, "patience": 4}
@@ -44,7 +45,7 @@ def parse_args(argv):
     source.add_argument("--stock", help="msft (default)")
     source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet of daily prices and volumes")
     data.add_argument("--time", help="the column of dates; by default the first that holds some")
-    reading.add_options(data, dates=True)
+    reading.add_options(data, stamps=True)
     training = parser.add_argument_group("model and training")
     training.add_argument("--model", default="lstm_seq2seq", help="one of `kerazoo list --task forecasting`")
     running.add_model_option(training)
@@ -134,8 +135,7 @@ def load(arguments):
     from kerazoo.data.prices import load_prices, read_prices
 
     if arguments.data:
-        how = {"date_format": arguments.date_format, "dialect": reading.dialect(arguments)}
-        series = read_prices(arguments.data, time=arguments.time, **how)
+        series = read_prices(arguments.data, **reading.of_series(arguments))
     else:
         series = load_prices(arguments.stock)
     print(f"{series.name}: {len(series):,} days, {str(series.stamps[0])[:10]} to {str(series.stamps[-1])[:10]}.")
@@ -285,7 +285,7 @@ def export(arguments, model, unit, days, fold):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

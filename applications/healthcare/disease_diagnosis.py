@@ -35,7 +35,7 @@ def judge(arguments, network, development, tests, answers, folder):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, tables.NEEDS)
 
 
 def _run(arguments, start):

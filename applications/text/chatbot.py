@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import kerazoo
-from kerazoo.applications import dialogues, running, text_pairs
+from kerazoo.applications import dialogues, running, starting, text_pairs
 from kerazoo.json_files import dumps
 from kerazoo.quiet import import_tensorflow
 
@@ -55,6 +55,8 @@ def settle(arguments):
     running.check_positive(arguments, "tokens")
     if arguments.transcript and arguments.transcript.exists():
         raise FileExistsError(f"`--transcript` must be a file that is not there yet. Received: {arguments.transcript}.")
+    if arguments.transcript:
+        starting.check_folder("the folder of `--transcript`", arguments.transcript.parent)
     trained = facts["task"] == dialogues.KIND
     Sampling(**sampling(arguments))  # Refuses what cannot be.
     if trained:

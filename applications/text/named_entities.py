@@ -22,6 +22,7 @@ from kerazoo.applications.taggers import tag
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "named_entities", "token_classification"
+NEEDS = ("matplotlib", "pycrfsuite")
 RECIPE = {"epochs": 20, "batch_size": 32, "patience": 5, "unknown": 0.5}
 ENCODER = {"epochs": 12, "patience": 3}  # On WNUT 2017's validation part four are too few for the rarer kinds.
 SETTINGS = "dataset data limit model weights option vocabulary length unknown epochs batch_size learning_rate precision"
@@ -231,7 +232,9 @@ def samples(arguments, data, answers, count=12):
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
     arguments = parse_args(argv)
-    return running.main(arguments, tagged_files.run if arguments.predict else _run)
+    if arguments.predict:
+        return running.main(arguments, tagged_files.run)
+    return running.main(arguments, _run, NEEDS)
 
 
 def _run(arguments, start):

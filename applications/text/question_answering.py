@@ -22,6 +22,7 @@ from kerazoo.applications.readers import answer
 from kerazoo.quiet import import_tensorflow
 
 TASK = "question_answering"
+NEEDS = ("matplotlib",)
 RECIPE = {
     "epochs": 14,
     "batch_size": 32,
@@ -299,7 +300,9 @@ def samples(arguments, data, answers, count=8):
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
     arguments = parse_args(argv)
-    return running.main(arguments, asked_documents.run if arguments.documents else _run)
+    if arguments.documents:
+        return running.main(arguments, asked_documents.run)
+    return running.main(arguments, _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -26,6 +26,7 @@ from kerazoo.json_files import dumps
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "semantic_search", "sentence_embedding"
+NEEDS = ("matplotlib", "sklearn")
 SETTINGS = f"{reading.SETTINGS} dataset data title_column text_column limit model weights vocabulary length judged seed"
 WEIGHTS = "all_v2"
 LIMIT = 20_000  # Documents of a named set, unless --limit says otherwise.
@@ -235,7 +236,9 @@ def ask(arguments, documents, vectors, embedder):
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
     arguments = parse_args(argv)
-    return running.main(arguments, _search if arguments.index else _run)
+    if arguments.index:
+        return running.main(arguments, _search)
+    return running.main(arguments, _run, NEEDS)
 
 
 def _search(arguments, start):

@@ -24,6 +24,7 @@ from kerazoo.json_files import dumps
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "sentiment", "text_classification"
+NEEDS = ("matplotlib", "sklearn")
 # Chosen on SST-2's validation sentences: docs/text.md.
 DEFAULTS = {"epochs": 12, "batch_size": 50, "patience": 4, "unknown": 0.2}
 RECIPES = {"textcnn": {"learning_rate": 4e-4, "option": {"embedding_dropout": 0.3}}}
@@ -270,7 +271,7 @@ def in_batches(function, tokens, size=256):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

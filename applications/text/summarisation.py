@@ -2,7 +2,7 @@
 
     kerazoo run summarisation                                       # packages' long descriptions to one line
     kerazoo run summarisation --summarise "A small tool that ..."   # and texts of your own at the end
-    kerazoo run summarisation --data news.jsonl --from article --to highlights
+    kerazoo run summarisation --data news.jsonl --source article --target highlights
 
 The default data are the package descriptions of the Debian or Ubuntu that it runs on; without apt's lists, or
 elsewhere, `--data` takes your own. A word of the source that the vocabulary has not can be copied. The test part is
@@ -18,6 +18,7 @@ from kerazoo.applications import reading, running, text_pairs
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "summarisation"
+NEEDS = ("matplotlib", "rouge_score", "sklearn")
 DEFAULTS = {"epochs": 5, "batch_size": 64, "optimizer": "adam", "learning_rate": 2e-3, "vocabulary": 12_000}
 DEFAULTS |= {"average": 0.998, "option": {"units": 128, "dropout": 0.2}}
 SETTINGS = (
@@ -36,8 +37,9 @@ def parse_args(argv):
     source = data.add_mutually_exclusive_group()
     source.add_argument("--dataset", choices=("packages",), help="packages (default)")
     source.add_argument("--data", type=Path, metavar="PATH", help="a table of pairs, or a folder of your own files")
-    data.add_argument("--from", dest="source", default="text", help="name of the column of texts")
-    data.add_argument("--to", dest="target", default="summary", help="name of the column of summaries")
+    data.add_argument("--source", default="text", help="name of the column of texts")
+    data.add_argument("--target", default="summary", help="name of the column of summaries")
+    text_pairs.add_former_names(data)
     reading.add_options(data, numbers=False)
     data.add_argument("--limit", type=int, help="pairs of each part at most, for a first look")
     training = parser.add_argument_group("model and training")
@@ -186,18 +188,16 @@ def samples(arguments, data, summariser, summaries, *, drawn=12, pictures=2):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):
     import_tensorflow()
     from kerazoo.evaluate import summary_report
     from kerazoo.evaluate.rouge import novel, scores
-    from kerazoo.extras import need
 
     given = running.given(arguments, parse_args([]))
     settle(arguments)
-    need("rouge_score")  # Before hours are spent.
     data, tokenizer, ids = load(arguments)
     folder = running.new_folder(TASK, f"{data.name}-{arguments.model}", arguments)
     again = running.command(TASK, given, "--resume", f"--out={folder}")

@@ -22,6 +22,7 @@ from kerazoo.applications import running
 from kerazoo.quiet import import_tensorflow
 
 TASK, KIND = "text_generation", "language_modelling"
+NEEDS = ("matplotlib",)
 DEFAULTS = {"steps": 5000, "epochs": 10, "batch_size": 32, "optimizer": "own"}
 # After nanoGPT's 2,000 steps 1.70 nats on the validation part, where AdamW comes to 1.92: docs/text.md.
 _MUON = {"optimizer": "muon", "learning_rate": 0.01}
@@ -280,7 +281,7 @@ def baselines(ids, size):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

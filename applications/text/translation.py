@@ -1,10 +1,10 @@
 """Translation: a Transformer trained on pairs of texts -> judged by BLEU, exported, and translating.
 
     kerazoo run translation                                         # Multi30k, from English to German
-    kerazoo run translation --from en --to fr
+    kerazoo run translation --source en --target fr
     kerazoo run translation --translate "Two dogs run through the snow."
-    kerazoo run translation --data corpus --from en --to nl          # corpus/train.en, corpus/train.nl, ...
-    kerazoo run translation --data pairs.tsv --from question --to answer   # or any table of two columns
+    kerazoo run translation --data corpus --source en --target nl   # corpus/train.en, corpus/train.nl, ...
+    kerazoo run translation --data pairs.tsv --source question --target answer   # or any table of two columns
 
 Both languages share one vocabulary of pieces of words, learned from the training pairs. The test part is translated
 once, at the end, beside translating each word by itself. The exported SavedModel takes texts and gives texts (`raw`);
@@ -19,6 +19,7 @@ from kerazoo.applications import reading, running, text_pairs
 from kerazoo.quiet import import_tensorflow
 
 TASK = KIND = "translation"
+NEEDS = ("matplotlib", "sacrebleu")
 DEFAULTS = {
     "epochs": 16,
     "batch_size": 128,
@@ -47,8 +48,9 @@ def parse_args(argv):
     source = data.add_mutually_exclusive_group()
     source.add_argument("--dataset", help="multi30k (default)")
     source.add_argument("--data", type=Path, metavar="PATH", help="a table of pairs, or a folder of your own files")
-    data.add_argument("--from", dest="source", default="en", help="language, or name of the column")
-    data.add_argument("--to", dest="target", default="de", help="language, or name of the column")
+    data.add_argument("--source", default="en", help="language, or name of the column")
+    data.add_argument("--target", default="de", help="language, or name of the column")
+    text_pairs.add_former_names(data)
     reading.add_options(data, numbers=False)
     data.add_argument("--limit", type=int, help="pairs of each part at most, for a first look")
     training = parser.add_argument_group("model and training")
@@ -75,7 +77,7 @@ def settle(arguments):
     reading.check(arguments)
     facts = text_pairs.settle_model(arguments, KIND)
     if arguments.source == arguments.target:
-        raise ValueError(f"`--from` and `--to` must differ. Received: {arguments.source!r} twice.")
+        raise ValueError(f"`--source` and `--target` must differ. Received: {arguments.source!r} twice.")
     recipe = DEFAULTS | RECIPES.get(arguments.model, {})
     option = recipe.pop("option", {})
     running.fill_in(arguments, recipe)
@@ -179,7 +181,7 @@ def samples(arguments, data, translator, translations, *, drawn=12, pictures=3):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -26,6 +26,7 @@ from kerazoo.applications import forecasts, reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "energy_forecasting"
+NEEDS = ("matplotlib",)
 DEFAULTS = {
     "lookback": 336,
     "epochs": 20,
@@ -73,7 +74,7 @@ def parse_args(argv):
     source.add_argument("--series", help="etth1 (default), taylor or elecdemand")
     source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet with a column of stamps")
     data.add_argument("--time", help="the column of stamps; by default the first that holds some")
-    reading.add_options(data, dates=True)
+    reading.add_options(data, stamps=True)
     data.add_argument("--columns", help="channels, with commas; by default all columns of numbers")
     data.add_argument("--known", help="columns that are told in advance and not forecast, with commas; work days, say")
     data.add_argument("--observed", help="columns of which the past alone is told; the model forecasts the others")
@@ -151,8 +152,7 @@ def load(arguments):
     told = {"known": arguments.known or [], "observed": arguments.observed or []}
     columns = arguments.columns and [*arguments.columns, *told["known"], *told["observed"]]
     if arguments.data:
-        how = {"date_format": arguments.date_format, "dialect": reading.dialect(arguments)}
-        series = read_series(arguments.data, time=arguments.time, columns=columns, grid=arguments.grid, **how)
+        series = read_series(arguments.data, columns=columns, grid=arguments.grid, **reading.of_series(arguments))
         if arguments.calendar and not series.dated:
             raise ValueError(f"`--calendar` needs a column of stamps. Received: none in {arguments.data}.")
         test = len(series) // 5
@@ -242,7 +242,7 @@ def _published(series, model, horizon):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

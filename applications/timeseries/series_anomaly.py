@@ -24,6 +24,7 @@ from kerazoo.model_files import load_model
 from kerazoo.quiet import import_tensorflow
 
 TASK = "series_anomaly"
+NEEDS = ("matplotlib", "sklearn")
 DEFAULTS = {
     "lookback": 48,
     "epochs": 50,
@@ -65,7 +66,7 @@ def parse_args(argv):
     source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet with a column of stamps")
     data.add_argument("--labels", metavar="COLUMN", help="the column that is 1 at anomalies and 0 elsewhere")
     data.add_argument("--time", help="the column of stamps; by default the first that holds some")
-    reading.add_options(data, dates=True)
+    reading.add_options(data, stamps=True)
     data.add_argument("--columns", help="channels, with commas; by default all columns of numbers")
     data.add_argument("--learn", type=float, help="share of the rows, from the first, to learn from; default 0.15")
     training = parser.add_argument_group("model and training")
@@ -132,8 +133,8 @@ def load(arguments):
         if arguments.labels and columns:
             columns = [*columns, arguments.labels]
         # Labels are of rows: what has no row has no label.
-        how = {"date_format": arguments.date_format, "dialect": reading.dialect(arguments)}
-        series, windows = read_series(arguments.data, time=arguments.time, columns=columns, grid="rows", **how), None
+        series = read_series(arguments.data, columns=columns, grid="rows", **reading.of_series(arguments))
+        windows = None
         if arguments.labels:
             if arguments.labels not in series.columns or len(series.columns) < 2:
                 raise ValueError(f"`--labels` must be one of {list(series.columns)}. Received: {arguments.labels!r}.")
@@ -400,7 +401,7 @@ def export(arguments, record, rows, folder):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

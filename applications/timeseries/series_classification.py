@@ -26,6 +26,7 @@ from kerazoo.applications import reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "series_classification"
+NEEDS = ("matplotlib",)
 DEFAULTS = {"epochs": 200, "batch_size": 16, "schedule": "one_cycle", "warm_up": 0.2, "precision": "float32"}
 RECIPES = {"minirocket": {"epochs": 60}}
 # InceptionTime's authors': a constant rate, halved where the training loss stands still.
@@ -287,7 +288,7 @@ def in_batches(function, values, size=256):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -24,6 +24,7 @@ from kerazoo.applications import duplicate_images, face_judging, photographs, ru
 from kerazoo.quiet import import_tensorflow
 
 TASK = "face_recognition"
+NEEDS = ("PIL", "matplotlib", "sklearn")
 # A small improved ResNet: 250 pictures teach no large one, and the published recipes count on millions.
 RECIPE = {
     "model": "arcface_iresnet18",
@@ -233,7 +234,8 @@ def train(arguments, parts, folder):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    arguments = parse_args(argv)
+    return running.main(arguments, _run, () if arguments.photograph else NEEDS)
 
 
 def _run(arguments, start):

@@ -23,6 +23,7 @@ from kerazoo.quiet import import_tensorflow
 from kerazoo.training import distribution
 
 TASK = "image_classification"
+NEEDS = ("PIL", "matplotlib", "sklearn")
 MODELS = {"digits": "lenet5", "mnist": "lenet5", "fashion_mnist": "lenet5", "cifar10": "resnet20"}
 # What holds where the command line says nothing: the recipe of a data set and model, else DEFAULTS.
 DEFAULTS = {
@@ -342,7 +343,7 @@ def judge(arguments, data, weights):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -24,6 +24,7 @@ from kerazoo.applications import detections, duplicate_images, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "object_detection"
+NEEDS = ("PIL", "matplotlib", "scipy")
 # What holds where the command line says nothing: the recipe of a data set, else DEFAULTS.
 DEFAULTS = {
     "model": "yolov8_n",
@@ -279,7 +280,9 @@ def judge(arguments, data, parts, folder):
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
     arguments = parse_args(argv)
-    return running.main(arguments, detections.run if arguments.predict else _run)
+    if arguments.predict:
+        return running.main(arguments, detections.run)
+    return running.main(arguments, _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -24,6 +24,7 @@ from kerazoo.applications import duplicate_images, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "semantic_segmentation"
+NEEDS = ("PIL", "matplotlib", "scipy", "sklearn")
 MULTIPLE = 32  # Pixels: every segmenter takes sides that are multiples of it.
 SAMPLE = 4  # Training images that the exported files are compared on before the test.
 MODELS = {"camvid": "deeplabv3plus_mobilenet_v2", "isbi2012": "unet"}
@@ -368,7 +369,7 @@ def baselines(arguments, data):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -25,6 +25,7 @@ from kerazoo.quiet import import_tensorflow
 from kerazoo.weights import licenses
 
 TASK = "style_transfer"
+NEEDS = ("PIL", "matplotlib")
 CONTENT = "block4_conv2"
 STYLES = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
 # What of a method's recipe the command line does not say. Weights are of terms that are 1 where nothing is right.
@@ -240,7 +241,7 @@ def apply(arguments, content, style, folder):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

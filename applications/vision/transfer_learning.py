@@ -25,6 +25,7 @@ from kerazoo.applications.vision import image_classification
 from kerazoo.quiet import import_tensorflow
 
 TASK = "transfer_learning"
+NEEDS = ("PIL", "matplotlib", "sklearn")
 WAYS = ("fine-tuned", "head only", "from scratch")
 # What of the recipe no option changes: found on validation images, see docs/transfer_and_style.md.
 RECIPE = {
@@ -202,7 +203,7 @@ def judge_others(trainings):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):

@@ -7,8 +7,8 @@ import numpy as np
 from kerazoo.data.masks import VOID
 
 # Masks whose classes cannot be told apart are refused with these two ways to say them.
-THRESHOLD = "one from which values are the class 1, --mask-threshold 128 (`threshold`)"
-VALUES = "the values that are classes, --mask-values {} (`values`)"
+THRESHOLD = "one from which values are the class 1, --mask-threshold 128 (threshold= in Python)"
+VALUES = "the values that are classes, --mask-values {} (values= in Python)"
 SHOWN = 12  # Values that a message lists.
 MANY = 200  # Classes in a row beyond which 0 and 255 with all values between are edges, rather.
 
@@ -145,8 +145,8 @@ def _check_order(found, where):
     if values == [0, 1] and found.pixels[VOID] and not found.together:
         raise ValueError(
             f"255 must be said to be void or the class 1: no mask has both, {found.masks[1]} have 1 and "
-            f"{found.masks[VOID]} have 255. Give {VALUES.format('0,1')} where it is void, or --mask-threshold 1 "
-            f"(`threshold`) where it is the class. Received: {found} in {where}."
+            f"{found.masks[VOID]} have 255. Give --mask-values 0,1 where it is void, or --mask-threshold 1 "
+            f"where it is the class (values= or threshold= in Python). Received: {found} in {where}."
         )
 
 

@@ -8,7 +8,7 @@ from kerazoo.data.text_files import read_text
 from kerazoo.data.text_tables import check_length, notes_on_others, pairs, parts_of
 from kerazoo.data.walk import walk
 
-OPTIONS = ("--from", "--to")
+OPTIONS = ("--source", "--target")
 SHARE, LARGEST = 0.05, 1_000  # Of the training pairs, for each part that the files lack; pairs of it at most.
 
 

@@ -61,7 +61,7 @@ def msft():
 PRICES = {"msft": msft}
 
 
-def read_prices(path, *, time=None, name=None, date_format=None, dialect=None):
+def read_prices(path, *, time=None, name=None, duplicates="error", date_format=None, dialect=None):
     """Reads a table of daily prices into a `Series` whose columns are `COLUMNS`; each row is a trading day.
 
     Headers count without case. Where there is an adjusted close, all prices are adjusted by it. A cell
@@ -71,6 +71,7 @@ def read_prices(path, *, time=None, name=None, date_format=None, dialect=None):
         path: `.csv`, `.parquet`, or a file object with CSV text.
         time: name of the column of dates; by default the first that holds some.
         name: the series's name; by default the file's.
+        duplicates: which of several rows of one day counts, as for `read_series`.
         date_format: as for `kerazoo.data.dates.read_dates`, where the column alone does not tell.
         dialect: a `kerazoo.data.delimited.Dialect` that says what is not to be recognised.
 
@@ -85,7 +86,8 @@ def read_prices(path, *, time=None, name=None, date_format=None, dialect=None):
     >>> read_prices(io.StringIO(text), name="example").columns
     ('open', 'high', 'low', 'close', 'volume')
     """
-    series = read_series(path, time=time, grid="rows", name=name, date_format=date_format, dialect=dialect)
+    how = {"duplicates": duplicates, "date_format": date_format, "dialect": dialect}
+    series = read_series(path, time=time, grid="rows", name=name, **how)
     if not series.dated:
         raise ValueError(f"Prices must have a column of dates. Received: {', '.join(series.columns)}.")
     places = {column.strip().lower().replace("_", " "): i for i, column in enumerate(series.columns)}

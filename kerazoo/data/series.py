@@ -166,7 +166,8 @@ def read_series(
     if grid == "even":
         stamps, values = _on_grid(stamps, values, where, notes)
     if missing == "forward":
-        values, chosen = _dense(values, tuple(chosen), columns is not None, most_filled, where, notes)
+        steps = "" if grid == "rows" else ', count rows as steps (`grid="rows"`)'
+        values, chosen = _dense(values, tuple(chosen), columns is not None, most_filled, steps, where, notes)
     stamps, values = _filled(stamps, values, tuple(chosen), missing, where, notes)
     for column, channel in zip(chosen, values.T):
         if np.nanmin(channel) == np.nanmax(channel):
@@ -189,9 +190,10 @@ def _time_column(table, time, grid, date_format, where):
             return column
     if grid == "rows" and not words:
         return None
+    steps = "" if grid == "rows" else ', or count rows of numbers alone as steps (`grid="rows"`)'
     raise ValueError(
-        f"{where} has no column of stamps: name one (`time`, --time) and its form (`date_format`, --date-format), or "
-        f"count rows of numbers alone as steps (`grid`, --grid rows). Received: {list(table.columns)}."
+        f"{where} has no column of stamps: name one (`time`) and its form (`date_format`){steps}. "
+        f"Received: {list(table.columns)}."
     )
 
 
@@ -312,8 +314,11 @@ def _on_grid(stamps, values, where, notes):
     return stamps[0] + np.arange(length) * np.timedelta64(step, "s"), grid
 
 
-def _dense(values, columns, named, most_filled, where, notes):
-    """(values, columns) without those that would mostly be filled in; refused where they are named, or all."""
+def _dense(values, columns, named, most_filled, steps, where, notes):
+    """(values, columns) without those that would mostly be filled in; refused where they are named, or all.
+
+    `steps` is what the message says of rows that could be counted.
+    """
     share = np.isnan(values).mean(axis=0)
     sparse = [column for column, missing in zip(columns, share) if missing > most_filled]
     if not sparse:
@@ -323,8 +328,8 @@ def _dense(values, columns, named, most_filled, where, notes):
         count, length = int(np.isnan(values[:, column]).sum()), len(values)
         raise ValueError(
             f"{where}: at most {most_filled:.0%} of a column's values may be filled in. Received: {count:,} of "
-            f"{length:,} values of {sparse[0]!r} are missing. See how the dates are read (`date_format`, "
-            "--date-format), count rows as steps (`grid`, --grid rows), or resample the file first."
+            f"{length:,} values of {sparse[0]!r} are missing. See how the dates are read (`date_format`){steps}, or "
+            "resample the file first."
         )
     notes.append(
         f"Columns with more than {most_filled:.0%} missing values are left out: {', '.join(map(repr, sparse))}."

@@ -146,9 +146,12 @@ def table_of(
         ValueError: as `read_table`.
     """
     groups = groups if isinstance(groups, dict) else dict.fromkeys(groups)
-    unknown = [name for name in (target, *drop, *groups, *([time] if time else [])) if name not in cells.columns]
-    if unknown:
-        raise ValueError(f"{where} has the columns {list(cells.columns)}. Received: {unknown[0]!r}.")
+    asked = {"target": [target], "drop": drop, "groups": groups, "time": [time] if time else []}
+    for argument, names in asked.items():
+        unknown = [name for name in names if name not in cells.columns]
+        if unknown:
+            known = f"{where} has the columns {list(cells.columns)}, of which `{argument}` must be"
+            raise ValueError(f"{known}. Received: {unknown[0]!r}.")
     check_date_format(date_format)
     stamps, notes = None, []
     if time:

@@ -1,6 +1,7 @@
 """The report of a run that trains a reader: as a page, and as the lines that end it on a terminal."""
 
 from kerazoo.evaluate import charts, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 
 
@@ -135,11 +136,8 @@ def _best_baseline(record):
 
 
 def _verdict(record):
-    best = _best_baseline(record)
-    gain = record["test"]["f1"] - best["f1"]
-    if gain > 0:
-        return f"The network's F1 is {gain * 100:.1f} points above the best baseline's ({best['name']})."
-    return f"The network does not beat the best baseline: {best['name']} is ahead by {-gain * 100:.1f} points of F1."
+    baselines = {row["name"]: row["f1"] for row in record["baselines"]}
+    return verdict(record["test"]["f1"], baselines, unit="points of F1")
 
 
 def _judged(record):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerazoo.evaluate import charts, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 
 SHOWN = 24  # Pictures on a contact sheet.
@@ -17,7 +18,7 @@ def summary(record):
         for e in record["exports"]
     ]
     lines = [f"Accuracy on the {test['count']:,} test images of {record['dataset']['name']}:"]
-    lines += text.columns(("", "accuracy", ""), scores)
+    lines += [*text.columns(("", "accuracy", ""), scores), _verdict(record)]
     if files:
         lines += ["", f"Exported to {record['exports'][0]['folder']}, measured again on the same images:"]
         lines += text.columns(("file", "accuracy", "size", "largest difference", "same answer"), files)
@@ -48,7 +49,8 @@ def page(record, evaluation, *, pictures, more=None):
             f"A first look: every split is limited to {dataset['limited']} images. No score of this run counts."
         )
     scores = _scores(record)
-    with report.section("The score beside what it has to beat", "On the same test images, but for published ones."):
+    lead = f"On the same test images, but for published ones. {_verdict(record)}"
+    with report.section("The score beside what it has to beat", lead):
         own = {name for name, _, _, strong in scores if strong}
         report.figures(
             (charts.bars([(n, s) for n, s, _, _ in scores], highlight=own, limit=1.14), "accuracies as bars")
@@ -118,6 +120,11 @@ def _scores(record):
     if record["published"]:
         rows.append((record["published"]["of"], record["published"]["score"], "published", False))
     return sorted(rows, key=lambda row: -row[1])
+
+
+def _verdict(record):
+    baselines = {row["name"]: row["accuracy"] for row in record["baselines"]}
+    return verdict(record["test"]["accuracy"], baselines)
 
 
 def _sheets(report, evaluation, classes, pictures):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerazoo.evaluate import charts, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.detection import assign, confusion
 from kerazoo.evaluate.detection_charts import drawn_answer, drawn_verdict, precision_recall
 from kerazoo.evaluate.report import Report
@@ -15,7 +16,7 @@ def summary(record):
     test = record["test"]
     rows = [(name, _share(map50), _share(map_), note) for name, map50, map_, note, _ in _scores(record)]
     lines = [f"Mean average precision on the {test['count']:,} test images of {record['dataset']['name']}:"]
-    lines += text.columns(("", "at overlap .5", ".5 to .95", ""), rows)
+    lines += [*text.columns(("", "at overlap .5", ".5 to .95", ""), rows), _verdict(record)]
     classes = [
         (name, _share(row["ap50"]), _share(row["ap"]), f"{row['objects']:,}") for name, row in test["per_class"].items()
     ]
@@ -102,9 +103,15 @@ def _scores(record):
     return sorted(rows, key=lambda row: -row[1])
 
 
+def _verdict(record):
+    baselines = {row["name"]: row["map50"] for row in record["baselines"]}
+    return verdict(record["test"]["map50"], baselines, unit="points at overlap .5")
+
+
 def _score_sections(report, record):
     scores, test = _scores(record), record["test"]
-    with report.section("The score beside what it has to beat", "Mean average precision on the same test images."):
+    lead = f"Mean average precision on the same test images. {_verdict(record)}"
+    with report.section("The score beside what it has to beat", lead):
         own = {name for name, *_, strong in scores if strong}
         bars = charts.bars([(name, map50) for name, map50, *_ in scores], highlight=own, limit=1.14)
         report.figures((bars, "mean average precisions as bars"))

@@ -1,6 +1,7 @@
 """The report of a run that trains a tagger of entities: as a page, and as the lines that end it on a terminal."""
 
 from kerazoo.evaluate import charts, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.entities import entities
 from kerazoo.evaluate.report import Report
 
@@ -106,11 +107,7 @@ def _best_baseline(record):
 
 
 def _verdict(record):
-    best = _best_baseline(record)
-    gain = record["test"]["f1"] - best["f1"]
-    if gain > 0:
-        return f"The network beats the best baseline ({best['name']}) by {gain * 100:.1f} points."
-    return f"The network does not beat the best baseline: {best['name']} is ahead by {-gain * 100:.1f} points."
+    return verdict(record["test"]["f1"], {row["name"]: row["f1"] for row in record["baselines"]})
 
 
 def _judged(record):

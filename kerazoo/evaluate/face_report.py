@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerazoo.evaluate import charts, face_charts, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 from kerazoo.evaluate.verification import roc
 
@@ -17,7 +18,7 @@ def summary(record):
         f"{test['people']} people of {record['dataset']['name']} that no network has seen: "
         f"{test['pairs']['same']:,} pairs of one person, {test['pairs']['different']:,} of two."
     ]
-    lines += text.columns(head, [_row(row) for row in record["results"]])
+    lines += [*text.columns(head, [_row(row) for row in record["results"]]), _verdict(record)]
     if test["folds"]:
         folds = test["folds"]
         lines.append(f"  accuracy by folds {folds['accuracy']:.2%} +- {folds['standard_error']:.2%}")
@@ -51,7 +52,8 @@ def page(record, *, faces, pairs, scores, embeddings):
     report.cards(_cards(record))
     if dataset["limited"]:
         report.note(f"A first look: at most {dataset['limited']} pictures of each person. No score of this run counts.")
-    with report.section("Beside what it has to beat", "The same pairs of people whom nobody was trained on."):
+    lead = f"The same pairs of people whom nobody was trained on. {_verdict(record)}"
+    with report.section("Beside what it has to beat", lead):
         rows = [(row["name"], row["eer"]) for row in record["results"]]
         report.figures((charts.bars(rows, highlight=[rows[0][0]], unit="{:.1%}"), "equal error rates as bars"))
         report.table(("", "EER", "TAR at FAR 1%", "rank-1"), [_row(row) for row in record["results"]], strong=[0])
@@ -90,6 +92,11 @@ def page(record, *, faces, pairs, scores, embeddings):
     report_ends.provenance(report, record, _about(record))
     report_ends.unreadable(report, record["dataset"])
     return report
+
+
+def _verdict(record):
+    own, *others = record["results"]
+    return verdict(own["eer"], {row["name"]: row["eer"] for row in others}, unit="points of EER", lower=True)
 
 
 def _cards(record):

@@ -145,6 +145,8 @@ def _verdict(record):
     if best["mse"] == 0:
         return f"The network does not beat the naive forecast: {best['name']} makes no error."
     gain = 1 - record["test"]["mse"] / best["mse"]
+    if f"{abs(gain):.1%}" == "0.0%":
+        return f"The network does not beat the naive forecast: {best['name']} is level with it."
     if gain > 0:
         return f"The network's squared error is {gain:.1%} below that of the best naive forecast ({best['name']})."
     return f"The network does not beat the naive forecast: {best['name']} has a lower squared error by {-gain:.1%}."

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerazoo.evaluate import charts, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 
 
@@ -107,11 +108,8 @@ def _best_baseline(record):
 
 
 def _verdict(record):
-    best = _best_baseline(record)
-    gain = best["nats"] - record["test"]["nats"]
-    if gain > 0:
-        return f"The network beats the best baseline ({best['name']}) by {gain:.3f} nats."
-    return f"The network does not beat the best baseline: {best['name']} is ahead by {-gain:.3f} nats."
+    baselines = {row["name"]: row["nats"] for row in record["baselines"]}
+    return verdict(record["test"]["nats"], baselines, unit="nats", scale=1, digits=3, lower=True)
 
 
 def _judged(record):

@@ -1,6 +1,7 @@
 """The report of a run that searches by meaning: as a page, and as the lines that end it on a terminal."""
 
 from kerazoo.evaluate import charts, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 from kerazoo.evaluate.retrieval import DEPTHS
 
@@ -88,11 +89,9 @@ def _rows(record):
 
 
 def _verdict(record):
-    words = record["baselines"][0]
-    gain = record["test"]["mrr"] - words["mrr"]
-    if gain > 0:
-        return f"Searching by meaning beats searching by words by {gain:.3f} of mean reciprocal rank."
-    return f"Searching by meaning does not beat searching by words, which is ahead by {-gain:.3f}."
+    baselines = {row["name"]: row["mrr"] for row in record["baselines"]}
+    how = {"unit": "of mean reciprocal rank", "scale": 1, "digits": 3}
+    return verdict(record["test"]["mrr"], baselines, name="Searching by meaning", **how)
 
 
 def _speed(record):

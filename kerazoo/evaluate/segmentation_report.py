@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerazoo.evaluate import charts, report_ends, segmentation_charts, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 
 SHOWN = 6  # Strips of a section.
@@ -13,8 +14,9 @@ def summary(record):
     test = record["test"]
     lines = [f"Mean IoU on the {test['count']:,} test images of {record['dataset']['name']}:"]
     lines += text.columns(("", "mean IoU", ""), [(n, f"{s:.2%}", note) for n, s, note, _ in _scores(record)])
+    lines += [_verdict(record, record["test"]["mean_iou"], "mean_iou", unit="points of mean IoU")]
     if record["rand"]:
-        lines += ["", _rand_said(record["rand"])]
+        lines += ["", _rand_said(record)]
     if record["exports"]:
         files = [
             (text.FORMS.get(e["form"], e["form"]), f"{e['mean_iou']:.2%}", text.size(e["bytes"]), *_parity(e))
@@ -100,7 +102,10 @@ def _published(record, metric):
 
 def _compared(report, record):
     scores = _scores(record)
-    lead = "Mean intersection over union of the classes, of all test pixels that are not void."
+    lead = (
+        "Mean intersection over union of the classes, of all test pixels that are not void. "
+        f"{_verdict(record, record['test']['mean_iou'], 'mean_iou', unit='points of mean IoU')}"
+    )
     with report.section("The score beside what it has to beat", lead):
         own = {name for name, _, _, strong in scores if strong}
         report.figures((charts.bars([(n, s) for n, s, _, _ in scores], highlight=own, limit=1.14), "mean IoU as bars"))
@@ -111,16 +116,22 @@ def _compared(report, record):
         )
 
 
-def _rand_said(rand):
+def _verdict(record, own, key, **how):
+    return verdict(own, {row["name"]: row[key] for row in record["baselines"]}, **how)
+
+
+def _rand_said(record):
+    rand = record["rand"]
     return (
         f"Rand score, foreground-restricted, after thinning: {rand['score']:.4f} at the threshold {rand['threshold']} "
-        f"that is best on validation; at most {rand['largest']:.4f} over thresholds, as the challenge takes it."
+        f"that is best on validation; at most {rand['largest']:.4f} over thresholds, as the challenge takes it. "
+        f"{_verdict(record, rand['score'], 'rand_score', unit='of Rand score', scale=1, digits=4)}"
     )
 
 
 def _objects(report, record):
     rand = record["rand"]
-    with report.section(f"The objects that “{record['dataset']['border']}” divides", _rand_said(rand)):
+    with report.section(f"The objects that “{record['dataset']['border']}” divides", _rand_said(record)):
         rows = [(record["model"]["name"], f"{rand['score']:.4f}", "this run")]
         rows += [(row["name"], f"{row['rand_score']:.4f}", "baseline") for row in record["baselines"]]
         rows += [(row["of"], f"{row['score']:.4f}", "published") for row in _published(record, "rand_score")]

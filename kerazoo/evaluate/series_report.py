@@ -1,6 +1,7 @@
 """The report of a run that classifies series: as a page with pictures, and as the lines that end it on a terminal."""
 
 from kerazoo.evaluate import charts, class_tables, report_ends, series_charts, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 
 
@@ -117,12 +118,7 @@ def _scores(record):
 
 def _verdict(record):
     """Whether the network beats the baselines, in a sentence."""
-    best = max(record["baselines"], key=lambda row: row["accuracy"])
-    gain = record["test"]["accuracy"] - best["accuracy"]
-    points = f"{abs(gain) * 100:.1f} points"
-    if gain > 0:
-        return f"The network beats the best baseline ({best['name']}) by {points}."
-    return f"The network does not beat the best baseline: {best['name']} is ahead by {points}."
+    return verdict(record["test"]["accuracy"], {row["name"]: row["accuracy"] for row in record["baselines"]})
 
 
 def _kept(record):

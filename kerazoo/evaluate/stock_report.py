@@ -23,7 +23,9 @@ def verdict(record):
     """Whether the network beats the naive forecast and buying and holding, in sentences."""
     own, naive = record["forecasts"][0], min(record["forecasts"][1:], key=lambda row: row["rmse"])
     gain, sentences = 1 - own["rmse"] / naive["rmse"], []
-    if gain > 0:
+    if f"{abs(gain):.2%}" == "0.00%":
+        sentences.append(f"The network does not beat the naive forecast: {naive['name']} is level with it.")
+    elif gain > 0:
         sentences.append(f"The network's error is {gain:.2%} below that of the best naive forecast ({naive['name']}).")
     else:
         sentences.append(

@@ -1,6 +1,7 @@
 """The report of a run that trains a model to summarise: as a page, and as the lines that end it on a terminal."""
 
 from kerazoo.evaluate import charts, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 
 CUT = 600  # Signs of a source in the report.
@@ -129,11 +130,8 @@ def _best_baseline(record):
 
 
 def _verdict(record):
-    best = _best_baseline(record)
-    gain = record["test"]["rouge_l"] - best["rouge_l"]
-    if gain > 0:
-        return f"The network beats the best baseline ({best['name']}) by {gain:.1f} ROUGE-L."
-    return f"The network does not beat the best baseline: {best['name']} is ahead by {-gain:.1f} ROUGE-L."
+    baselines = {row["name"]: row["rouge_l"] for row in record["baselines"]}
+    return verdict(record["test"]["rouge_l"], baselines, unit="ROUGE-L", scale=1)
 
 
 def _judged(record):

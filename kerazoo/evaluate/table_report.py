@@ -110,9 +110,12 @@ def verdict(record, lead):
         rows = next(iter(record["scores"].values()))
         best = max((row for row in rows if key in row), key=lambda row: row[key])
         second = max((row for row in rows if key in row and row is not best), key=lambda row: row[key])
+        gap = f"{best[key] - second[key]:.4f}"
+        if float(gap) == 0:
+            return f"{best['name']} and {second['name']} are level on the test rows by {label}."
         return (
-            f"{best['name']} comes first on the test rows, {best[key] - second[key]:.4f} {label} before "
-            f"{second['name']}; without folds there is no telling whether by chance."
+            f"{best['name']} comes first on the test rows, {gap} {label} before {second['name']}; without folds there "
+            "is no telling whether by chance."
         )
     names = _by_name(record)
     means = {name: np.mean([fold[key] for fold in folds]) for name, folds in names.items()}

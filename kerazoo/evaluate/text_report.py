@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerazoo.evaluate import charts, class_tables, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1"}
@@ -139,12 +140,8 @@ def _best_baseline(record):
 
 def _verdict(record):
     """Whether the network beats the baselines, in a sentence."""
-    best, metric = _best_baseline(record), record["dataset"]["metric"]
-    gain = record["test"][metric] - best[metric]
-    points = f"{abs(gain) * 100:.1f} points"
-    if gain > 0:
-        return f"The network beats the best baseline ({best['name']}) by {points}."
-    return f"The network does not beat the best baseline: {best['name']} is ahead by {points}."
+    metric = record["dataset"]["metric"]
+    return verdict(record["test"][metric], {row["name"]: row[metric] for row in record["baselines"]})
 
 
 def _files(record):

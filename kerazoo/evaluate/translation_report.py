@@ -1,6 +1,7 @@
 """The report of a run that trains a model to translate or reply: as a page, and as the lines that end it."""
 
 from kerazoo.evaluate import charts, report_ends, text
+from kerazoo.evaluate.comparison import verdict
 from kerazoo.evaluate.report import Report
 
 # What an answer is called, and what it is to give one.
@@ -116,11 +117,8 @@ def _best_baseline(record):
 
 
 def _verdict(record):
-    best = _best_baseline(record)
-    gain = record["test"]["bleu"] - best["bleu"]
-    if gain > 0:
-        return f"The network beats the best baseline ({best['name']}) by {gain:.1f}."
-    return f"The network does not beat the best baseline: {best['name']} is ahead by {-gain:.1f}."
+    baselines = {row["name"]: row["bleu"] for row in record["baselines"]}
+    return verdict(record["test"]["bleu"], baselines, unit="BLEU", scale=1)
 
 
 def _judged(record):

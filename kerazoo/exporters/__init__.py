@@ -7,8 +7,6 @@
 
 import json
 
-import keras
-
 from kerazoo import global_state
 from kerazoo.engines.interface import Interface
 from kerazoo.exporters import (
@@ -28,6 +26,7 @@ from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
 from kerazoo.exporters.versions import new_version
 from kerazoo.exporters.writing import Writing
 from kerazoo.json_files import dumps
+from kerazoo.keras_backend import need_tensorflow
 from kerazoo.registry import unknown_choice
 
 __all__ = ["ExportError", "ExportReport", "ExportedFile", "export"]
@@ -126,8 +125,7 @@ def export(
         )
     if "onnx" in formats:
         onnx.require()
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(f"Export needs KERAS_BACKEND=tensorflow. Received: {keras.backend.backend()!r}.")
+    need_tensorflow("Export")
     representative_data = data.reusable(representative_data)
     first = data.example(representative_data)
     interface = Interface(model, first)

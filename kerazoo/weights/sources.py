@@ -62,8 +62,9 @@ def source(entry, wanted):
 
 
 def _models_with(tag, entry):
-    """Names of models that have weights of this tag, those most like the entry first."""
-    models = {name: facts for name, facts in catalog.read()["models"].items() if tag in facts.get("weights", {})}
+    """Names of models of the entry's domain that have weights of this tag, those most like the entry first."""
+    known = catalog.read()["models"].items()
+    models = {n: facts for n, facts in known if tag in facts.get("weights", {}) and facts["domain"] == entry.domain}
 
     def unlikeness(name):
         same = models[name]["task"] == entry.task
