@@ -114,7 +114,7 @@ class Judging:
         deviation, mean = parts.channels.deviation, parts.channels.mean
         if len(answers.shape) > 3:  # The channels stand last but one.
             deviation, mean = deviation[:, None], mean[:, None]
-        forecast = keras.layers.Rescaling(deviation.tolist(), offset=mean.tolist(), name="unscale")(answers)
+        forecast = keras.layers.Rescaling(deviation.tolist(), offset=mean.tolist(), name="forecast")(answers)
         return keras.Model(inputs if len(inputs) > 1 else inputs["past"], forecast, name=self.arguments.model)
 
     def _core(self, parts):

@@ -260,7 +260,7 @@ def export(arguments, model, unit, days, fold):
     from kerazoo.data.prices import FEATURES
     from kerazoo.evaluate.predict import compiled, difference
 
-    returns = keras.layers.Rescaling(float(unit), name="unscale")(model.output)
+    returns = keras.layers.Rescaling(float(unit), name="forecast_return")(model.output)
     model = keras.Model(model.input, returns, name=arguments.model)
     windows = days.windows(fold.test)
     report = running.export(
