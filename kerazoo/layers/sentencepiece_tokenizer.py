@@ -87,7 +87,8 @@ class SentencePieceTokenizer(TextLayer):
 
         Args:
             texts: strings; every sign of theirs is known.
-            size: ids, those of padding, begin, end and unknown among them.
+            size: ids at most, those of padding, begin, end and unknown among them. Few texts give fewer: then there
+                are as many as they give.
             kind: "bpe", pairs that occur most often are joined (Sennrich et al., 2016,
                 https://arxiv.org/abs/1508.07909), or "unigram", the likeliest pieces of all (Kudo, 2018,
                 https://arxiv.org/abs/1804.10959).
@@ -96,7 +97,7 @@ class SentencePieceTokenizer(TextLayer):
 
         Raises:
             ImportError: sentencepiece or tensorflow-text is not installed.
-            ValueError: an unknown `kind`, or a size that the texts do not give.
+            ValueError: an unknown `kind`, no texts, or a size that does not hold every sign of the texts.
         """
         if kind not in KINDS:
             raise ValueError(unknown_choice("kind", kind, KINDS))
@@ -109,6 +110,7 @@ class SentencePieceTokenizer(TextLayer):
                 sentence_iterator=iter(texts),
                 model_writer=written,
                 vocab_size=size,
+                hard_vocab_limit=False,  # Texts that give fewer pieces are no error.
                 model_type=kind,
                 character_coverage=1.0,
                 pad_id=PADDING,
