@@ -5,6 +5,7 @@
 import base64
 import importlib
 import io
+import re
 
 import keras
 
@@ -104,6 +105,9 @@ class SentencePieceTokenizer(TextLayer):
         need("sentencepiece")
         import sentencepiece  # Only where a tokenizer learns.
 
+        texts = list(texts)
+        if not any(text.strip() for text in texts):
+            raise ValueError(f"There must be a text with signs to learn from. Received: {len(texts)} empty texts.")
         written = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
@@ -121,8 +125,12 @@ class SentencePieceTokenizer(TextLayer):
                 minloglevel=2,
             )
         except (RuntimeError, OSError) as error:
+            least = re.search(r"required_chars\. \d+ vs (\d+)", str(error))
+            if least:
+                rule = f"`size` must be at least {int(least[1]):,}, to hold every sign of the texts"
+                raise ValueError(f"{rule}. Received: {size:,}.") from error
             reason = str(error).replace("\n", " ")[-200:]
-            raise ValueError(f"The texts must have {size:,} pieces to learn: {reason}") from error
+            raise ValueError(f"No {size:,} pieces can be learned from these {len(texts):,} texts: {reason}") from error
         return cls(written.getvalue(), length=length, **options)
 
     @property
