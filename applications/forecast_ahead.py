@@ -1,0 +1,115 @@
+"""The forecast beyond the end of a series: the steps after its last row, with prediction intervals, as a table."""
+
+import csv
+
+import numpy as np
+
+FILE = "forecast.csv"
+
+
+class Ahead:
+    """Prediction intervals of a trained forecaster, and its forecast of the rows after a series' last one.
+
+    Args:
+        parts: the `SeriesParts`; the intervals are made from the errors on its validation windows.
+        validation: (forecasts, truth) there, (N, horizon, C) each, raw.
+        coverage: share of what comes that the intervals are to hold.
+    """
+
+    def __init__(self, parts, validation, coverage):
+        from kerazoo.evaluate.conformal import half_widths
+
+        self.parts, self.coverage, self.windows = parts, coverage, len(validation[0])
+        self.widths = half_widths(*validation, coverage)
+
+    def metadata(self):
+        """What travels with the export: the intervals' half widths, (horizon, C), or None where they are infinite."""
+        known = np.isfinite(self.widths).all()
+        return {"coverage": self.coverage, "half_widths": self.widths.tolist() if known else None}
+
+    def record(self, forecast, test):
+        """The forecast and the coverage that was measured, as JSON types.
+
+        Args:
+            forecast: function from raw inputs to raw point forecasts, (1, horizon, C).
+            test: (forecasts, truth) of the test windows, on which the share that the intervals hold is measured.
+        """
+        from kerazoo.evaluate.conformal import coverage_of
+
+        by_step = coverage_of(*test, self.widths)
+        record = {
+            "coverage": self.coverage,
+            "calibration_windows": self.windows,
+            "bounded": bool(np.isfinite(self.widths).all()),
+            "measured": float(by_step.mean()),
+            "measured_by_step": by_step.tolist(),
+            "test_windows": len(test[0]),
+            "left_out": None,
+        }
+        try:
+            inputs, stamps, spacing = self.parts.ahead()
+        except ValueError as error:
+            return record | {"left_out": str(error)}
+        point = np.asarray(forecast(inputs), "float64")[0]
+        bounds = {"forecast": point, "lower": point - self.widths, "upper": point + self.widths}
+        names = self.parts.channels.names
+        return record | {
+            "after": self.parts.series.when(len(self.parts.series) - 1),
+            "stamps": self._written(stamps),
+            "spacing": spacing,
+            "series": {
+                name: {bound: values[:, place].tolist() for bound, values in bounds.items()}
+                for place, name in enumerate(names)
+            },
+        }
+
+    def _written(self, stamps):
+        """Stamps as text, dates alone where no row has another time than midnight; numbers of rows only counted."""
+        series = self.parts.series
+        if not series.dated:
+            return [str(len(series) + step) for step in range(1, len(stamps) + 1)]
+        days = not (series.stamps.astype("int64") % 86_400).any() and not (stamps.astype("int64") % 86_400).any()
+        return [str(stamp) for stamp in (stamps.astype("datetime64[D]") if days else stamps)]
+
+    def examples(self, record, shown):
+        """Rows for `charts.forecasts`: the forecast of each of the first channels after the rows before it."""
+        if record["left_out"]:
+            return []
+        parts, rows = self.parts, []
+        stamps = np.concatenate([parts.series.stamps, parts.ahead()[1]])
+        past = min(parts.lookback, max(2 * parts.horizon, 12))
+        for place, (name, series) in enumerate(list(record["series"].items())[:shown]):
+            band = np.stack([series["lower"], series["upper"]], axis=1) if record["bounded"] else None
+            values = parts.channels.values[-past:, place]
+            title = f"{name}, after {record['after']}"
+            future = {"forecast": np.asarray(series["forecast"])}
+            rows.append((title, stamps[-past - parts.horizon :], values, None, future, band))
+        return rows
+
+
+def write(record, folder):
+    """Writes the forecast of `Ahead.record` as a table into a run's folder; a file that is there is left as it is.
+
+    Returns:
+        The file's path, or None where there is no forecast.
+    """
+    if record["left_out"]:
+        return None
+    path, number = folder / FILE, 2
+    while path.exists():  # Of the same run before it was resumed.
+        path, number = folder / f"forecast-{number}.csv", number + 1
+    head, columns = ["stamp"], [record["stamps"]]
+    for name, series in record["series"].items():
+        for bound, values in series.items():
+            title = name if bound == "forecast" else f"{name}_{bound}"
+            while title in head:
+                title += "_"
+            head.append(title)
+            columns.append([_cell(value) for value in values])
+    with path.open("x", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *zip(*columns)])
+    return path
+
+
+def _cell(value):
+    return str(np.float32(value)) if np.isfinite(value) else ""
