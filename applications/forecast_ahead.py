@@ -51,49 +51,74 @@ class Ahead:
         except ValueError as error:
             return record | {"left_out": str(error)}
         point = np.asarray(forecast(inputs), "float64")[0]
-        bounds = {"forecast": point, "lower": point - self.widths, "upper": point + self.widths}
-        names = self.parts.channels.names
-        return record | {
-            "after": self.parts.series.when(len(self.parts.series) - 1),
-            "stamps": self._written(stamps),
-            "spacing": spacing,
-            "series": {
-                name: {bound: values[:, place].tolist() for bound, values in bounds.items()}
-                for place, name in enumerate(names)
-            },
-        }
-
-    def _written(self, stamps):
-        """Stamps as text, dates alone where no row has another time than midnight; numbers of rows only counted."""
-        series = self.parts.series
-        if not series.dated:
-            return [str(len(series) + step) for step in range(1, len(stamps) + 1)]
-        days = not (series.stamps.astype("int64") % 86_400).any() and not (stamps.astype("int64") % 86_400).any()
-        return [str(stamp) for stamp in (stamps.astype("datetime64[D]") if days else stamps)]
+        return record | described(self.parts.series, self.parts.channels.names, stamps, spacing, point, self.widths)
 
     def examples(self, record, shown):
-        """Rows for `charts.forecasts`: the forecast of each of the first channels after the rows before it."""
+        """Rows for `charts.forecasts`, as the function `examples` gives them; none where there is no forecast."""
         if record["left_out"]:
             return []
-        parts, rows = self.parts, []
-        stamps = np.concatenate([parts.series.stamps, parts.ahead()[1]])
-        past = min(parts.lookback, max(2 * parts.horizon, 12))
-        for place, (name, series) in enumerate(list(record["series"].items())[:shown]):
-            band = np.stack([series["lower"], series["upper"]], axis=1) if record["bounded"] else None
-            values = parts.channels.values[-past:, place]
-            title = f"{name}, after {record['after']}"
-            future = {"forecast": np.asarray(series["forecast"])}
-            rows.append((title, stamps[-past - parts.horizon :], values, None, future, band))
-        return rows
+        parts = self.parts
+        return examples(record, parts.series.stamps, parts.ahead()[1], parts.channels.values[:, :shown])
+
+
+def described(series, names, stamps, spacing, point, widths):
+    """A forecast of the rows after a series' last one, as JSON types.
+
+    Args:
+        series: the `Series`.
+        names: of the channels.
+        stamps, spacing: of the rows ahead, as `kerazoo.data.stamps_ahead` gives them.
+        point: (horizon, C), the forecast.
+        widths: (horizon, C), how far the intervals reach to each side.
+
+    Returns:
+        {"after", "stamps", "spacing", "bounded", "series": {name: {"forecast", "lower", "upper"}}}.
+    """
+    bounds = {"forecast": point, "lower": point - widths, "upper": point + widths}
+    return {
+        "after": series.when(len(series) - 1),
+        "stamps": _written(series, stamps),
+        "spacing": spacing,
+        "bounded": bool(np.isfinite(widths).all()),
+        "series": {
+            name: {bound: values[:, place].tolist() for bound, values in bounds.items()}
+            for place, name in enumerate(names)
+        },
+    }
+
+
+def _written(series, stamps):
+    """Stamps as text, dates alone where no row has another time than midnight; numbers of rows only counted."""
+    if not series.dated:
+        return [str(len(series) + step) for step in range(1, len(stamps) + 1)]
+    days = not (series.stamps.astype("int64") % 86_400).any() and not (stamps.astype("int64") % 86_400).any()
+    return [str(stamp) for stamp in (stamps.astype("datetime64[D]") if days else stamps)]
+
+
+def examples(record, stamps, ahead, values):
+    """Rows for `charts.forecasts`: the forecast of each channel behind the rows before it.
+
+    Args:
+        record: of `described`.
+        stamps, ahead: datetime64, of the series and of the rows after it.
+        values: (T, C), raw, of the channels to show.
+    """
+    past, rows = min(len(stamps), max(2 * len(ahead), 12)), []
+    for (name, series), column in zip(record["series"].items(), values.T):
+        band = np.stack([series["lower"], series["upper"]], axis=1) if record["bounded"] else None
+        title = f"{name}, after {record['after']}"
+        future = {"forecast": np.asarray(series["forecast"])}
+        rows.append((title, np.concatenate([stamps[-past:], ahead]), column[-past:], None, future, band))
+    return rows
 
 
 def write(record, folder):
-    """Writes the forecast of `Ahead.record` as a table into a run's folder; a file that is there is left as it is.
+    """Writes a forecast that is `described` as a table into a run's folder; a file that is there is left as it is.
 
     Returns:
         The file's path, or None where there is no forecast.
     """
-    if record["left_out"]:
+    if record.get("left_out"):
         return None
     path, number = folder / FILE, 2
     while path.exists():  # Of the same run before it was resumed.

@@ -152,6 +152,7 @@ class Judging:
                 "step_seconds": parts.series.step,
                 "quantiles": self.arguments.quantiles,
                 "intervals": ahead.metadata(),
+                "grid": self.arguments.grid,
                 "dataset": parts.series.name,
             }
             | self.sizes,

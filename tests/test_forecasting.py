@@ -456,6 +456,38 @@ def test_a_users_csv_from_data_to_report(load_csv, capsys):
     np.testing.assert_allclose(answers, np.stack([row["forecast"] for row in series.values()], -1), rtol=1e-4)
     with pytest.raises(FileExistsError, match="never overwritten"):
         kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, f"--out={folder}"])
+    check_predict(load_csv, exported, record["ahead"])
+
+
+def check_predict(load_csv, exported, ahead):
+    """--predict of the same file says the same; of one that goes on, what follows that."""
+    folder = str(Path(exported).parent)
+    again = kerazoo.run("energy_forecasting", [f"--predict={load_csv}", f"--from={folder}"])["ahead"]
+    assert again["stamps"] == ahead["stamps"] and again["coverage"] == 0.9 and again["bounded"]
+    for name, series in ahead["series"].items():
+        for bound, values in series.items():
+            np.testing.assert_allclose(again["series"][name][bound], values, rtol=1e-4)
+    lines = load_csv.read_text().splitlines()
+    newer = load_csv.with_name("newer.csv")
+    newer.write_text("\n".join([*lines, "2024-01-16T00:00:00,120,15"]) + "\n")
+    record = kerazoo.run("energy_forecasting", [f"--predict={newer}", f"--from={folder}"])
+    assert record["ahead"]["after"] == "2024-01-16T00:00:00" and record["ahead"]["stamps"][0] == "2024-01-16T01:00:00"
+    runs = Path("runs/energy_forecasting/predict-newer-1")
+    assert {path.name for path in runs.iterdir()} >= {"forecast.csv", "report.html", "run.json"}
+    short = load_csv.with_name("short.csv")
+    short.write_text("\n".join(lines[:20]) + "\n")
+    for options, message in (
+        ([f"--predict={short}", f"--from={folder}"], "must have the 48 rows"),
+        ([f"--predict={newer}"], "needs the exported forecaster"),
+        ([f"--from={folder}"], "goes with --predict"),
+        ([f"--predict={newer}", f"--from={folder}", f"--data={newer}"], "takes the place"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            kerazoo.run("energy_forecasting", options)
+    every_other = load_csv.with_name("other.csv")
+    every_other.write_text("\n".join([lines[0], *lines[101::2]]) + "\n")
+    with pytest.raises(ValueError, match="a row every 3600 s.*Received: every 7200 s"):
+        kerazoo.run("energy_forecasting", [f"--predict={every_other}", f"--from={folder}"])
 
 
 def test_quantiles_with_columns_that_are_told_and_not_forecast(load_csv, capsys):

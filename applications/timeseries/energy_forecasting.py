@@ -3,6 +3,7 @@
     kerazoo run energy_forecasting                                   # ETTh1, DLinear, 96 hours ahead
     kerazoo run energy_forecasting --model patchtst_small --horizon 192
     kerazoo run energy_forecasting --data load.csv --season 48       # a column of stamps, columns of numbers
+    kerazoo run energy_forecasting --predict newer.csv --from saved_models/energy_forecasting/dlinear
     kerazoo run energy_forecasting --model tft --calendar --quantiles 0.1,0.5,0.9
     kerazoo run energy_forecasting --series elecdemand --model tft --calendar --known WorkDay --observed Temperature
 
@@ -22,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import kerazoo
-from kerazoo.applications import forecast_ahead, forecasts, reading, running
+from kerazoo.applications import forecast_ahead, forecast_predict, forecasts, reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "energy_forecasting"
@@ -101,12 +102,14 @@ def parse_args(argv):
     training.add_argument("--factor", type=float, help="of the rate, each epoch after those")
     running.add_jit_compile(training)
     training.add_argument("--steps-per-execution", type=int, help="default: 32 for a small model, else 1")
+    forecast_predict.add_options(parser)
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
 
 def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
+    forecast_predict.refuse(arguments)
     if not arguments.data:
         arguments.series = arguments.series or "etth1"
     reading.check(arguments)
@@ -247,7 +250,8 @@ def _published(series, model, horizon):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    arguments = parse_args(argv)
+    return running.main(arguments, forecast_predict.run if arguments.predict else _run)
 
 
 def _run(arguments, start):

@@ -110,6 +110,31 @@ def page(record, *, examples, ahead):
     return report
 
 
+def ahead_page(record, *, ahead):
+    """The page of `--predict`: the forecast of an exported model after a file's last row.
+
+    Args:
+        record: as in `run.json`.
+        ahead: rows for `charts.forecasts`.
+    """
+    found = record["ahead"]
+    report = Report(f"{record['model']} after {found['after']}", f"{len(found['stamps']):,} steps, {found['spacing']}")
+    with report.section("Forecast", intervals_of_export(found)):
+        report.figures((charts.forecasts(ahead), "the forecast of the rows ahead with its intervals"))
+        report.table(*_ahead_table(found))
+    return report
+
+
+def intervals_of_export(found):
+    """A sentence on where the intervals of `--predict` come from."""
+    if not found["bounded"]:
+        return "The export holds no prediction intervals."
+    return (
+        f"Intervals of {found['coverage']:.0%} by split conformal prediction from the validation windows of the "
+        "training run, whose report has the coverage that was measured."
+    )
+
+
 def _ahead(record):
     """Sentences on the forecast after the last row and what its intervals are worth."""
     ahead = record["ahead"]
