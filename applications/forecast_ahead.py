@@ -36,13 +36,14 @@ class Ahead:
         """
         from kerazoo.evaluate.conformal import coverage_of
 
-        by_step = coverage_of(*test, self.widths)
+        bounded = bool(np.isfinite(self.widths).all())
+        by_step = coverage_of(*test, self.widths) if bounded else None
         record = {
             "coverage": self.coverage,
             "calibration_windows": self.windows,
-            "bounded": bool(np.isfinite(self.widths).all()),
-            "measured": float(by_step.mean()),
-            "measured_by_step": by_step.tolist(),
+            "bounded": bounded,
+            "measured": float(by_step.mean()) if bounded else None,
+            "measured_by_step": by_step.tolist() if bounded else None,
             "test_windows": len(test[0]),
             "left_out": None,
         }

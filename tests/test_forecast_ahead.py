@@ -138,7 +138,7 @@ def test_too_few_windows_give_a_forecast_without_bounds(tmp_path):
     few = np.zeros((3, 2, 1))
     ahead = forecast_ahead.Ahead(parts, (few, few + 1), 0.9)
     record = ahead.record(lambda past: past[:, -2:], (few, few))
-    assert not record["bounded"] and ahead.metadata()["half_widths"] is None
+    assert not record["bounded"] and record["measured"] is None and ahead.metadata()["half_widths"] is None
     lines = forecast_ahead.write(record, tmp_path).read_text().splitlines()
     assert lines[1] == "2024-01-16T00:00:00,58.0,,"
     sentences = forecast_report._ahead({"ahead": record | {"file": "forecast.csv"}})
