@@ -46,14 +46,13 @@ def load(arguments):
     """`(data, tokenizer, ids)`: ids are {part: (source, target)}, ragged."""
     from kerazoo.data import dialogues
     from kerazoo.data.splits import limited
-    from kerazoo.layers.sentencepiece_tokenizer import SentencePieceTokenizer
 
     how = {"history": arguments.history, "seed": arguments.seed}
     data = dialogues.from_jsonl(arguments.data, **how) if arguments.data else dialogues.chatterbot(**how)
     if arguments.limit:
         data = limited(data, arguments.limit, seed=arguments.seed)
     text_pairs.said(data)
-    tokenizer = SentencePieceTokenizer.learn(data.train.source + data.train.target, size=arguments.vocabulary)
+    tokenizer, data = text_pairs.learn_pieces(arguments, data)
     ids = {}
     for name in ("train", "validation", "test"):
         part, most = getattr(data, name), arguments.length - 1

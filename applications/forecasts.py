@@ -6,6 +6,7 @@ import numpy as np
 
 import kerazoo
 from kerazoo.applications import running
+from kerazoo.applications.forecast_ahead import Ahead
 
 SLOW_ORIGINS = 12  # Windows of the baseline that is fitted anew to each.
 SHOWN = 4  # Forecasts on the report.
@@ -49,8 +50,11 @@ class Judging:
             self.naive_name: forecasting.seasonal_naive(parts.horizon, season),
         }
 
-    def judge(self):
-        """Exports, and puts the test windows to the model, every file and the baselines.
+    def judge(self, coverage):
+        """Exports, puts the test windows to the model, every file and the baselines, and forecasts what comes after.
+
+        Args:
+            coverage: share of what comes that the prediction intervals are to hold.
 
         Returns:
             What the record and the report take from it, by their names.
@@ -65,8 +69,9 @@ class Judging:
         told = [self.parts.channels.values] if observed is None else [self.parts.channels.values, observed]
         forecasting.check_no_look_ahead(self._anew, np.concatenate(told, axis=1), int(self.origins[0]))
         model = self.deployable(self.parts)
-        report = self._export(model)
         network = compiled(model)
+        ahead = Ahead(self.parts, self._points(self.run(network, self.parts.origins("validation"))), coverage)
+        report = self._export(model, ahead)
         forms = {file.engine: kerazoo.load(report.path, engine=file.engine) for file in report.files}
         print("Testing the model, its exported files and the baselines ...")
         answers = {form: self.run(function) for form, function in ({"keras": network} | forms).items()}
@@ -84,8 +89,11 @@ class Judging:
             }
             for file in report.files
         ]
+        beyond = ahead.record(lambda inputs: self._point(np.asarray(network(inputs))), self._points(answers["keras"]))
         return {
             "test": judged["keras"].record(self.parts.channels.names),
+            "ahead": beyond,
+            "ahead_examples": ahead.examples(beyond, SHOWN),
             "exports": exports,
             "baselines": [{"name": name} | _row(self.errors(*self.run_naive(f))) for name, f in self.naive.items()],
             "quantiles": self._quantiles(answers["keras"]),
@@ -114,7 +122,7 @@ class Judging:
         deviation, mean = parts.channels.deviation, parts.channels.mean
         if len(answers.shape) > 3:  # The channels stand last but one.
             deviation, mean = deviation[:, None], mean[:, None]
-        forecast = keras.layers.Rescaling(deviation.tolist(), offset=mean.tolist(), name="unscale")(answers)
+        forecast = keras.layers.Rescaling(deviation.tolist(), offset=mean.tolist(), name="forecast")(answers)
         return keras.Model(inputs if len(inputs) > 1 else inputs["past"], forecast, name=self.arguments.model)
 
     def _core(self, parts):
@@ -126,7 +134,7 @@ class Judging:
             **builder_arguments(self.arguments, parts),
         )
 
-    def _export(self, model):
+    def _export(self, model, ahead):
         from kerazoo.evaluate import forecasting
 
         parts = self.parts
@@ -143,6 +151,8 @@ class Judging:
                 "covariates": {name: list(columns.names) for name, columns in parts.covariates.items()},
                 "step_seconds": parts.series.step,
                 "quantiles": self.arguments.quantiles,
+                "intervals": ahead.metadata(),
+                "grid": self.arguments.grid,
                 "dataset": parts.series.name,
             }
             | self.sizes,
@@ -167,12 +177,16 @@ class Judging:
         from kerazoo.evaluate import forecasting
 
         channels = self.parts.channels
-        point = self._point(answers) if answers.ndim > truth.ndim else answers
-        scaled = ((values - channels.mean) / channels.deviation for values in (point, truth))
+        both = self._points((answers, truth))
+        scaled = ((values - channels.mean) / channels.deviation for values in both)
         return forecasting.errors(*scaled)
 
-    def _point(self, answers):
-        return answers[..., self.arguments.quantiles.index(0.5)]
+    def _point(self, answers, axes=3):
+        """The forecast itself, of so many axes: the middle quantile where there are several."""
+        return answers[..., self.arguments.quantiles.index(0.5)] if answers.ndim > axes else answers
+
+    def _points(self, both):
+        return self._point(both[0]), both[1]
 
     def _anew(self, values, origin):
         """One forecast by all that happens from the raw rows on, scaling included."""
@@ -252,7 +266,7 @@ class Judging:
             first, last = origin - min(parts.lookback, 2 * parts.horizon), origin + parts.horizon
             band = None
             if answer.ndim > 1:
-                band, answer = answer[:, [0, -1]], self._point(answer)
+                band, answer = answer[:, [0, -1]], self._point(answer, axes=1)
             rows.append(
                 (
                     f"{names[channel]}, from {stamps[origin]}",

@@ -1,5 +1,6 @@
 """What the applications share that train a model from one text to another: its options, its training, its export."""
 
+import dataclasses
 import sys
 import time
 
@@ -71,6 +72,26 @@ def said(data):
         f"{len(data.validation):,} validation, {len(data.test):,} test pairs."
     )
     print("".join(f"  {note}\n" for note in data.notes), end="")
+
+
+def learn_pieces(arguments, data, kind="bpe"):
+    """A tokenizer of the training pairs' pieces, `arguments.vocabulary` of them or as many as the texts give.
+
+    Returns:
+        `(tokenizer, data)`: the data with a note where there are fewer.
+
+    Raises:
+        ValueError: a vocabulary that does not hold every sign of the texts.
+    """
+    from kerazoo.layers.sentencepiece_tokenizer import SentencePieceTokenizer
+
+    asked = arguments.vocabulary
+    tokenizer = SentencePieceTokenizer.learn(data.train.source + data.train.target, size=asked, kind=kind)
+    if tokenizer.size < asked:
+        note = f"The training texts give {tokenizer.size:,} pieces, fewer than the {asked:,} of --vocabulary."
+        print(f"  {note}")
+        data = dataclasses.replace(data, notes=(*data.notes, note))
+    return tokenizer, data
 
 
 def mean_length(ids):

@@ -56,7 +56,11 @@ def test_prices_to_forecasts_to_trading(prices_csv, capsys):
         "mean return of the past",
         "momentum (mean of 20 days)",
     ]
-    assert (folder / "report.html").read_text().count("data:image/") == 3
+    assert all(len(row["difference"]["interval"]) == 2 for row in record["strategies"] if row["name"] != "buy and hold")
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/") == 3 and "over the same resampled days" in page
+    served = kerazoo.load(record["exports"][0]["folder"])
+    assert list(served.signature.outputs) == ["forecast_return"]
     lines = (folder / "forecasts.csv").read_text().splitlines()
     # The days that have 60 days for their features, 10 to look back and a return, without the first 40% of them.
     assert len(lines) - 1 == 629 - int(0.4 * 629)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -411,6 +412,23 @@ def load_csv(tmp_path, monkeypatch):
 SMALL = ["--lookback=48", "--horizon=12", "--epochs=2", "--batch-size=16"]
 
 
+def check_ahead(ahead, folder):
+    """The forecast beyond the last row of `load_csv`: its stamps, its place between its bounds, its file."""
+    assert ahead["after"] == "2024-01-15T23:00:00" and ahead["spacing"] == "every hour"
+    assert ahead["stamps"] == [f"2024-01-16T{hour:02}:00:00" for hour in range(12)]
+    assert ahead["coverage"] == 0.9 and ahead["calibration_windows"] == 25 and ahead["test_windows"] == 61
+    assert 0.6 < ahead["measured"] <= 1 and len(ahead["measured_by_step"]) == 12
+    lines = [line.split(",") for line in (folder / "forecast.csv").read_text().splitlines()]
+    assert lines[0] == ["stamp", "load", "load_lower", "load_upper", "other", "other_lower", "other_upper"]
+    assert [line[0] for line in lines[1:]] == ahead["stamps"]
+    assert Path(ahead["file"]).name == "forecast.csv"
+    values = np.array([line[1:] for line in lines[1:]], float)
+    assert (values[:, 1] < values[:, 0]).all() and (values[:, 0] < values[:, 2]).all()
+    np.testing.assert_allclose(values[:, 0], ahead["series"]["load"]["forecast"], rtol=1e-5)
+    assert 60 < values[:, 0].mean() < 140, "in the unit of the file"
+    assert "Beyond the last row" in (folder / "report.html").read_text()
+
+
 def test_a_users_csv_from_data_to_report(load_csv, capsys):
     record = kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL])
     printed = capsys.readouterr().out
@@ -420,7 +438,8 @@ def test_a_users_csv_from_data_to_report(load_csv, capsys):
     assert record["dataset"]["windows"] == {"train": 193, "validation": 25, "test": 61}
     assert {row["name"] for row in record["baselines"]} == {"last value", "seasonal naive (24 rows)"}
     page = (folder / "report.html").read_text()
-    assert page.count("data:image/svg+xml") == 5 and "load.csv" in page
+    assert page.count("data:image/svg+xml") == 6 and "load.csv" in page
+    check_ahead(record["ahead"], folder)
     exported = record["exports"][0]["folder"]
     past = np.full((3, 48, 2), [100.0, 13.0], "float32")
     saved, lite = (kerazoo.load(exported, engine=engine)(past) for engine in ("saved_model", "tflite"))
@@ -429,8 +448,46 @@ def test_a_users_csv_from_data_to_report(load_csv, capsys):
     assert all(row["difference"] < 1e-4 for row in record["exports"])
     metadata = json.loads((load_csv.parent / exported / "export.json").read_text())["metadata"]
     assert metadata["columns"] == ["load", "other"] and metadata["step_seconds"] == 3600
+    assert np.shape(metadata["intervals"]["half_widths"]) == (12, 2)
+    assert list(kerazoo.load(exported).signature.outputs) == ["forecast"]
+    past = np.array([line.split(",")[1:] for line in load_csv.read_text().splitlines()[-48:]], "float32")[None]
+    series = record["ahead"]["series"]
+    answers = kerazoo.load(exported)(past)[0]
+    np.testing.assert_allclose(answers, np.stack([row["forecast"] for row in series.values()], -1), rtol=1e-4)
     with pytest.raises(FileExistsError, match="never overwritten"):
         kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, f"--out={folder}"])
+    check_predict(load_csv, exported, record["ahead"])
+
+
+def check_predict(load_csv, exported, ahead):
+    """--predict of the same file says the same; of one that goes on, what follows that."""
+    folder = str(Path(exported).parent)
+    again = kerazoo.run("energy_forecasting", [f"--predict={load_csv}", f"--from={folder}"])["ahead"]
+    assert again["stamps"] == ahead["stamps"] and again["coverage"] == 0.9 and again["bounded"]
+    for name, series in ahead["series"].items():
+        for bound, values in series.items():
+            np.testing.assert_allclose(again["series"][name][bound], values, rtol=1e-4)
+    lines = load_csv.read_text().splitlines()
+    newer = load_csv.with_name("newer.csv")
+    newer.write_text("\n".join([*lines, "2024-01-16T00:00:00,120,15"]) + "\n")
+    record = kerazoo.run("energy_forecasting", [f"--predict={newer}", f"--from={folder}"])
+    assert record["ahead"]["after"] == "2024-01-16T00:00:00" and record["ahead"]["stamps"][0] == "2024-01-16T01:00:00"
+    runs = Path("runs/energy_forecasting/predict-newer-1")
+    assert {path.name for path in runs.iterdir()} >= {"forecast.csv", "report.html", "run.json"}
+    short = load_csv.with_name("short.csv")
+    short.write_text("\n".join(lines[:20]) + "\n")
+    for options, message in (
+        ([f"--predict={short}", f"--from={folder}"], "must have the 48 rows"),
+        ([f"--predict={newer}"], "needs the exported forecaster"),
+        ([f"--from={folder}"], "goes with --predict"),
+        ([f"--predict={newer}", f"--from={folder}", f"--data={newer}"], "takes the place"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            kerazoo.run("energy_forecasting", options)
+    every_other = load_csv.with_name("other.csv")
+    every_other.write_text("\n".join([lines[0], *lines[101::2]]) + "\n")
+    with pytest.raises(ValueError, match="a row every 3600 s.*Received: every 7200 s"):
+        kerazoo.run("energy_forecasting", [f"--predict={every_other}", f"--from={folder}"])
 
 
 def test_quantiles_with_columns_that_are_told_and_not_forecast(load_csv, capsys):
@@ -445,7 +502,10 @@ def test_quantiles_with_columns_that_are_told_and_not_forecast(load_csv, capsys)
     network, naive = record["quantiles"]
     assert network["quantiles"] == [0.1, 0.5, 0.9] and set(network["coverage"]) == {"0.8"}
     assert naive["name"] == "seasonal naive (24 rows) and its errors" and 0.5 < naive["coverage"]["0.8"] < 1
-    assert "in the 80% interval" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "in the 80% interval" in printed
+    assert "known columns ['holiday']" in record["ahead"]["left_out"] and record["ahead"]["file"] is None
+    assert "No forecast after the last row" in printed
     assert record["dataset"]["columns"] == ["load"] and record["dataset"]["covariates"]["observed"] == ["heat"]
     assert record["dataset"]["covariates"]["known"][:2] == ["holiday", "day_sine"]
     model = kerazoo.load(record["exports"][0]["folder"], engine="tflite")
@@ -504,6 +564,8 @@ def test_months_are_rows(load_csv):
         kerazoo.run("energy_forecasting", arguments)
     record = kerazoo.run("energy_forecasting", [*arguments, "--grid=rows"])
     assert record["dataset"]["rows"] == 240 and record["baselines"][1]["mse"] < 1e-6  # The season repeats exactly.
+    assert record["ahead"]["spacing"] == "every month, on day 1 of the month"
+    assert record["ahead"]["stamps"] == [f"2010-{month:02}-01" for month in range(1, 7)]
 
 
 def test_parts_are_scaled_by_the_training_rows_alone():

@@ -52,7 +52,9 @@ def test_a_users_series_from_data_to_verified_export(tmp_path, monkeypatch, caps
     rows = np.genfromtxt(tmp_path / "pump.csv", delimiter=",", skip_header=1, usecols=(1, 2)).astype("float32")
     with np.load(folder / "scores.npz") as arrays:
         scores = arrays["nlinear"]
-    answers = np.asarray(kerazoo.load(record["exports"][0]["folder"])(np.stack([rows[380:404], rows[177:201]])))
+    served = kerazoo.load(record["exports"][0]["folder"])
+    assert list(served.signature.outputs) == ["score"]
+    answers = np.asarray(served(np.stack([rows[380:404], rows[177:201]])))
     np.testing.assert_allclose(answers, scores[[403, 200]], rtol=1e-3)
 
 

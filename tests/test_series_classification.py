@@ -489,6 +489,7 @@ def test_an_ensemble_is_stopped_gone_on_with_and_exported_as_one(tmp_path, monke
     printed = capsys.readouterr().out
     assert "Accuracy on the 24 test series of Waves" in printed and "Report: " in printed
     served = kerazoo.load(record["exports"][0]["folder"])
+    assert list(served.signature.outputs) == ["logits"]
     logits = np.asarray(served(read_ts(tmp_path / "waves" / "Waves_TEST.ts").values))
     assert served.labels == ["<sine>", "saw"]
     np.testing.assert_allclose(np.exp(logits).sum(axis=1), 1, atol=1e-5)  # Logarithms of mean probabilities.

@@ -11,7 +11,7 @@ pytest.importorskip("pandas")
 from kerazoo.data.prices import COLUMNS, FEATURES, WARM_UP, features, load_prices, read_prices, returns
 from kerazoo.data.series import Series
 from kerazoo.data.splits import walk_forward
-from kerazoo.evaluate import trading
+from kerazoo.evaluate import trading, trading_report
 
 
 def prices(days=200, *, seed=0):
@@ -132,6 +132,39 @@ def test_a_sharpe_ratio_and_its_interval():
     low, high = done.interval
     # Of independent normal days the standard error is about sqrt(252 / N), ten years: 0.316.
     assert low < done.sharpe < high and high - low == pytest.approx(2 * 1.96 * 0.316, rel=0.15)
+
+
+def test_strategies_are_compared_by_their_paired_difference():
+    """A rule that earns a little more on every day beats the market, though the market's ratio lies in its interval."""
+    market = np.random.default_rng(0).normal(0.0005, 0.01, 1000)
+    held, better = (trading.backtest(np.ones(1000), net) for net in (market, market + 0.0003))
+    assert better.interval[0] < held.sharpe < better.interval[1]
+    gap, (low, high) = trading.sharpe_difference(better.net, held.net)
+    assert gap == pytest.approx(better.sharpe - held.sharpe)
+    assert 0 < low < gap < high
+    own, hold = trading.compared({"rule": better, "buy and hold": held}, "buy and hold")
+    assert own["difference"] == {"from": "buy and hold", "sharpe": gap, "interval": [low, high]}
+    assert hold["difference"] is None
+    assert "it beats buying and holding" in trading_report.against(own, hold)
+    assert trading.sharpe_difference(market, market) == (0.0, (0.0, 0.0))
+    with pytest.raises(ValueError, match="alike. Received"):
+        trading.sharpe_difference(market, market[1:])
+
+
+def test_a_difference_whose_interval_holds_zero_is_no_win():
+    rng = np.random.default_rng(3)
+    market = rng.normal(0.0003, 0.01, 500)
+    noise = rng.normal(0, 0.01, 500)
+    lucky = noise - noise.mean() + market.mean() + 0.0003
+    own, hold = trading.compared(
+        {"rule": trading.backtest(np.ones(500), lucky), "buy and hold": trading.backtest(np.ones(500), market)},
+        "buy and hold",
+    )
+    low, high = own["difference"]["interval"]
+    assert own["sharpe"] > hold["sharpe"] and low < 0 < high
+    assert "the interval holds zero" in trading_report.against(own, hold)
+    swapped = own | {"difference": own["difference"] | {"interval": [-2.0, -1.0]}}
+    assert "worse than buying and holding" in trading_report.against(swapped, hold)
 
 
 def test_probabilistic_sharpe_as_published():

@@ -1,5 +1,6 @@
 """Pieces of words, pairs of texts, what a translator has to beat, its export, and the application."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -11,11 +12,13 @@ import tensorflow as tf
 
 import kerazoo
 from kerazoo import catalog
+from kerazoo.applications import text_pairs
 from kerazoo.applications.text import translation
 from kerazoo.data.locate import data_folder
 from kerazoo.data.named_translations import load_translations
 from kerazoo.data.pair_batches import pair_batches
 from kerazoo.data.parallel_files import from_files
+from kerazoo.data.parallel_texts import ParallelData, ParallelTexts
 from kerazoo.data.splits import limited
 from kerazoo.evaluate.language import surprises
 from kerazoo.evaluate.translation import by_length, scores
@@ -89,13 +92,33 @@ def test_a_tokenizer_lives_on_when_a_seed_is_set(pieces):
     assert next(iter(data)).numpy().tolist() == before
 
 
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_few_texts_give_as_many_pieces_as_they_can(kind, capsys):
+    """A vocabulary larger than a small corpus has is no error: the largest that it gives, and a note."""
+    texts = ["the dog runs", "a cat sleeps"] * 4
+    pieces = SentencePieceTokenizer.learn(texts, size=8000, kind=kind)
+    signs = len(set("".join(texts)) - {" "}) + 1  # And the mark of a word's beginning.
+    assert 4 + signs <= pieces.size < 100
+    assert [text.decode() for text in pieces.texts(pieces.ragged(texts[:2])).numpy()] == texts[:2]
+    part = ParallelTexts(tuple(texts), tuple(texts[::-1]))
+    data = ParallelData("few", "en", "de", part, part, part)
+    arguments = argparse.Namespace(vocabulary=8000)
+    learned, noted = text_pairs.learn_pieces(arguments, data, kind)
+    assert learned.size == pieces.size
+    assert noted.notes == (f"The training texts give {pieces.size} pieces, fewer than the 8,000 of --vocabulary.",)
+    assert noted.notes[0] in capsys.readouterr().out
+    fits = argparse.Namespace(vocabulary=pieces.size)
+    assert text_pairs.learn_pieces(fits, data, kind)[1].notes == () and not capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: SentencePieceTokenizer(b"no model"), "what SentencePiece's trainer wrote"),
         (lambda: SentencePieceTokenizer("no base64!"), "what SentencePiece's trainer wrote"),
-        (lambda: SentencePieceTokenizer.learn(SOURCE, size=5000), "must have 5,000 pieces to learn"),
-        (lambda: SentencePieceTokenizer.learn([], size=50), "must have 50 pieces to learn"),
+        (lambda: SentencePieceTokenizer.learn(["abc", "dcd"], size=6), "at least 9, to hold every sign.*Received: 6"),
+        (lambda: SentencePieceTokenizer.learn([], size=50), "a text with signs.*Received: 0 empty"),
+        (lambda: SentencePieceTokenizer.learn(["", " "], size=50), "a text with signs.*Received: 2 empty"),
         (lambda: SentencePieceTokenizer.learn(SOURCE, kind="bpee"), "Did you mean 'bpe'"),
         (lambda: SentencePieceTokenizer.learn(SOURCE, size=60, length=0), "`length` must be None or a positive"),
     ],

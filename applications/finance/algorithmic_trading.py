@@ -165,8 +165,8 @@ def _run(arguments, start):
         dataset=series.record() | {"split": f"chosen on {span(choosing)}, judged once on {span(judging)}"},
         chosen=best,
         trials=len(tried),
-        choosing=[{"name": n} | done.record() for n, done in before.items()],
-        judging=[{"name": n} | done.record() for n, done in judged.items()],
+        choosing=trading.compared(before, "buy and hold", seed=arguments.seed),
+        judging=trading.compared(judged, "buy and hold", seed=arguments.seed),
         probabilistic_sharpe=trading.probabilistic_sharpe(tried[best].net),
         deflated_sharpe=trading.deflated_sharpe(tried[best].net, ratios),
     )

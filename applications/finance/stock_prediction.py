@@ -24,6 +24,7 @@ from kerazoo.quiet import import_tensorflow
 TASK = "stock_prediction"
 NEEDS = ("matplotlib",)
 REACH = 2  # Days that a label looks ahead: the open after the next.
+HOLD = "buy and hold"
 LARGEST = 5.0  # Deviations beyond which a feature says no more.
 DEFAULTS = {"epochs": 15, "batch_size": 128, "learning_rate": 1e-3, "patience": 4}
 RECIPES = {
@@ -214,7 +215,7 @@ def walk(arguments, days, folds, folder):
 
 
 def judge(arguments, days, folds, forecasts):
-    """What the record takes from the test days, and the strategies' `Performance` for the report."""
+    """`(test days, rows of the forecasts, {strategy: Performance}, rows of the strategies)`."""
     from kerazoo.evaluate import trading
 
     chosen = days.days[folds[0].test.start : folds[-1].test.stop]
@@ -246,11 +247,11 @@ def judge(arguments, days, folds, forecasts):
         f"{arguments.model}, long or flat": (forecasts > 0).astype(float),
         f"{arguments.model}, long or short": np.sign(forecasts),
         "momentum, long or flat": (month > 0).astype(float),
-        "buy and hold": np.ones(len(earned)),
+        HOLD: np.ones(len(earned)),
     }
     cost = arguments.cost / 1e4
     performances = {name: trading.backtest(p, earned, cost=cost, seed=arguments.seed) for name, p in positions.items()}
-    return chosen, rows, performances
+    return chosen, rows, performances, trading.compared(performances, HOLD, seed=arguments.seed)
 
 
 def export(arguments, model, unit, days, fold):
@@ -260,7 +261,7 @@ def export(arguments, model, unit, days, fold):
     from kerazoo.data.prices import FEATURES
     from kerazoo.evaluate.predict import compiled, difference
 
-    returns = keras.layers.Rescaling(float(unit), name="unscale")(model.output)
+    returns = keras.layers.Rescaling(float(unit), name="forecast_return")(model.output)
     model = keras.Model(model.input, returns, name=arguments.model)
     windows = days.windows(fold.test)
     report = running.export(
@@ -306,7 +307,7 @@ def _run(arguments, start):
         # Each fold has its own journal.
         mark(folder, running.settings(arguments, SETTINGS), open_ended=True)
         forecasts, histories, (model, unit) = walk(arguments, days, folds, folder)
-        chosen, rows, performances = judge(arguments, days, folds, forecasts)
+        chosen, rows, performances, strategies = judge(arguments, days, folds, forecasts)
         print("Exporting ...")
         exports = export(arguments, model, unit, days, folds[-1])
     dates = days.series.stamps[chosen]
@@ -325,7 +326,7 @@ def _run(arguments, start):
         model={"name": arguments.model, "lookback": arguments.lookback},
         folds=histories,
         forecasts=rows,
-        strategies=[{"name": name} | done.record() for name, done in performances.items()],
+        strategies=strategies,
         exports=exports,
     )
     equity = {name: (dates, done.equity) for name, done in performances.items()}

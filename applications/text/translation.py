@@ -96,7 +96,6 @@ def load(arguments):
     from kerazoo.data.named_translations import load_translations
     from kerazoo.data.parallel_files import from_files
     from kerazoo.data.splits import limited
-    from kerazoo.layers.sentencepiece_tokenizer import SentencePieceTokenizer
 
     languages = {"source": arguments.source, "target": arguments.target}
     if arguments.data:
@@ -106,8 +105,7 @@ def load(arguments):
     if arguments.limit:
         data = limited(data, arguments.limit, seed=arguments.seed)
     text_pairs.said(data)
-    texts = data.train.source + data.train.target
-    tokenizer = SentencePieceTokenizer.learn(texts, size=arguments.vocabulary, kind=arguments.pieces)
+    tokenizer, data = text_pairs.learn_pieces(arguments, data, arguments.pieces)
     parts = {part: getattr(data, part) for part in ("train", "validation", "test")}
     ids = {name: (tokenizer.ragged(part.source), tokenizer.ragged(part.target)) for name, part in parts.items()}
     means = [text_pairs.mean_length(side) for side in ids["train"]]

@@ -3,13 +3,14 @@
     kerazoo run energy_forecasting                                   # ETTh1, DLinear, 96 hours ahead
     kerazoo run energy_forecasting --model patchtst_small --horizon 192
     kerazoo run energy_forecasting --data load.csv --season 48       # a column of stamps, columns of numbers
+    kerazoo run energy_forecasting --predict newer.csv --from saved_models/energy_forecasting/dlinear
     kerazoo run energy_forecasting --model tft --calendar --quantiles 0.1,0.5,0.9
     kerazoo run energy_forecasting --series elecdemand --model tft --calendar --known WorkDay --observed Temperature
 
 Windows are cut in order of time: training, validation, test; scaling uses the training rows alone. A run leaves
-`run.json` and `report.html` in its folder (--out), and the exported model in
-saved_models/energy_forecasting/<model>/<version>: raw values in, raw forecasts out. The test part is looked at
-once, at the end.
+`run.json` and `report.html` in its folder (--out), `forecast.csv` there with the rows after the last one and their
+prediction intervals, and the exported model in saved_models/energy_forecasting/<model>/<version>: raw values in, raw
+forecasts out. The test part is looked at once, at the end.
 
 Data: ETTh1 (Zhou et al., 2021, CC BY-ND 4.0), the split of 12, 4 and 4 months, all seven channels; half-hourly
 demand of England and Wales (Taylor, 2003), 8, 2 and 2 weeks; half-hourly demand of Victoria with work days and
@@ -22,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import kerazoo
-from kerazoo.applications import forecasts, reading, running
+from kerazoo.applications import forecast_ahead, forecast_predict, forecasts, reading, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "energy_forecasting"
@@ -94,17 +95,22 @@ def parse_args(argv):
     running.add_model_option(training)
     training.add_argument("--lookback", type=int, help="rows of the past that the model sees")
     training.add_argument("--horizon", type=int, default=96, help="rows to forecast")
+    training.add_argument(
+        "--coverage", type=float, default=0.9, help="share of what comes that the prediction intervals are to hold"
+    )
     running.add_training(training)
     training.add_argument("--hold", type=int, help="epochs before the rate falls")
     training.add_argument("--factor", type=float, help="of the rate, each epoch after those")
     running.add_jit_compile(training)
     training.add_argument("--steps-per-execution", type=int, help="default: 32 for a small model, else 1")
+    forecast_predict.add_options(parser)
     running.add_output(parser, TASK)
     return parser.parse_args(argv)
 
 
 def settle(arguments):
     """Fills in what the recipe decides; checks what can be wrong before time is spent."""
+    forecast_predict.refuse(arguments)
     if not arguments.data:
         arguments.series = arguments.series or "etth1"
     reading.check(arguments)
@@ -117,6 +123,8 @@ def settle(arguments):
     running.check_positive(
         arguments, "epochs", "batch_size", "limit", "lookback", "horizon", "season", "patience", "hold"
     )
+    if not 0 < arguments.coverage < 1:
+        raise ValueError(f"`--coverage` must lie between 0 and 1. Received: {arguments.coverage}.")
     for name in ("columns", "known", "observed"):
         given = getattr(arguments, name)
         setattr(arguments, name, given.split(",") if given else None)
@@ -242,7 +250,8 @@ def _published(series, model, horizon):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run, NEEDS)
+    arguments = parse_args(argv)
+    return running.main(arguments, forecast_predict.run if arguments.predict else _run, NEEDS)
 
 
 def _run(arguments, start):
@@ -258,8 +267,9 @@ def _run(arguments, start):
     with running.resumable(running.command(TASK, given, "--resume", f"--out={folder}")):
         parts, season = load(arguments)
         journal, speed = train(arguments, parts, folder)
-        judged = forecasts.Judging(arguments, parts, best_weights(folder), season).judge()
-    examples = judged.pop("examples")
+        judged = forecasts.Judging(arguments, parts, best_weights(folder), season).judge(arguments.coverage)
+    examples, ahead = judged.pop("examples"), judged.pop("ahead_examples")
+    judged["ahead"]["file"] = str(forecast_ahead.write(judged["ahead"], folder) or "") or None
     split = {part: len(starts) for part, starts in parts.starts.items()}
     record = running.record(
         TASK,
@@ -279,9 +289,8 @@ def _run(arguments, start):
         published=_published(parts.series, arguments.model, arguments.horizon),
         **judged,
     )
-    return running.finish(
-        arguments, record, forecast_report.page(record, examples=examples), forecast_report.summary(record), folder
-    )
+    page = forecast_report.page(record, examples=examples, ahead=ahead)
+    return running.finish(arguments, record, page, forecast_report.summary(record), folder)
 
 
 if __name__ == "__main__":

@@ -262,6 +262,7 @@ def deployable(arguments, trained, rows):
     scores = scorer(keras.layers.Rescaling((1 / rows.size).tolist(), **scale)(window))
     if not arguments.forecasts:
         scores = scores[:, -1] if arguments.score == "last" else ops.mean(scores, axis=-1)
+    scores = keras.layers.Identity(dtype="float32", name="score")(scores)
     return keras.Model(window, scores, name=arguments.model)
 
 

@@ -229,6 +229,7 @@ def deployable(arguments, data, folders):
     if len(answers) > 1:
         each = ops.stack([ops.log_softmax(answer) for answer in answers], axis=1)
         logits = ops.logsumexp(each, axis=1) - float(np.log(len(answers)))
+    logits = keras.layers.Identity(dtype="float32", name="logits")(logits)
     members = [keras.Model(series, answer) for answer in answers]
     return keras.Model(series, logits, name=arguments.model), members
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from kerazoo.data.calendar import calendar as of_calendar
+from kerazoo.data.stamps_ahead import stamps_ahead
 from kerazoo.data.windows import PIECE, hold, window_starts, windows
 
 
@@ -82,6 +83,7 @@ class SeriesParts:
             )
         train, validation, test = split
         self.series, self.split, self.lookback, self.horizon = series, split, lookback, horizon
+        self.known, self.calendar = tuple(known), calendar
         self.channels = self._columns([name for name in series.columns if name not in told])
         self.covariates = {}
         if known or calendar:
@@ -114,6 +116,41 @@ class SeriesParts:
     def origins(self, part):
         """The first row to forecast of every window of a part: int64, (N,)."""
         return np.arange(len(self.starts[part])) + self.starts[part].start + self.lookback
+
+    def ahead(self):
+        """What a forecaster is told to forecast the rows after the last one.
+
+        Returns:
+            `(inputs, stamps, spacing)`: raw inputs of one window, as a forecaster takes them; the stamps of the rows
+            ahead, datetime64[s], (horizon,); how they go on from those of the series, in words.
+
+        Raises:
+            ValueError: known columns, whose values after the last row the series does not hold.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from kerazoo.data.series import Series
+        >>> stamps = np.datetime64("2024-01-01", "s") + np.arange(40) * np.timedelta64(3600, "s")
+        >>> series = Series(np.arange(40, dtype="float32")[:, None], stamps, ("load",))
+        >>> inputs, stamps, spacing = SeriesParts(series, (20, 10, 10), lookback=4, horizon=2).ahead()
+        >>> inputs[0, :, 0].tolist(), str(stamps[0]), spacing
+        ([36.0, 37.0, 38.0, 39.0], '2024-01-02T16:00:00', 'every hour')
+        """
+        if self.known:
+            raise ValueError(
+                "A forecast after the last row needs columns whose values there are known from the calendar alone. "
+                f"Received: the known columns {list(self.known)}."
+            )
+        stamps, spacing = stamps_ahead(self.series.stamps, self.horizon)
+        inputs = {"past": self.channels.values[None, -self.lookback :]}
+        if self.calendar:
+            every = np.concatenate([self.series.stamps, stamps])
+            cycles, _ = of_calendar(every, learned_from=self.split[0])
+            inputs["known"] = cycles[None, -self.lookback - self.horizon :]
+        if "observed" in self.covariates:
+            inputs["observed"] = self.covariates["observed"].values[None, -self.lookback :]
+        return (inputs if len(inputs) > 1 else inputs["past"]), stamps, spacing
 
     def batches(self, part, batch_size, *, training=False, seed=0):
         """(past, future) of a part, scaled, for `fit`."""

@@ -58,8 +58,8 @@ def forecasts(rows, *, unit=""):
 
     Args:
         rows: [(title, stamps, past, future, {name: forecast}, band)]: datetime64 of past and future together, the
-            values (lookback,) and (horizon,), the forecasts, the first drawn strongest, and the lowest and highest
-            quantile of the first, (horizon, 2), or None.
+            values (lookback,) and (horizon,) or, where it has not come yet, None, the forecasts, the first drawn
+            strongest, and the lowest and highest quantile or bound of the first, (horizon, 2), or None.
         unit: of the values.
     """
     figure, axes = figure_and_axes(9.6, 2.1 * len(rows), rows=len(rows))
@@ -69,7 +69,8 @@ def forecasts(rows, *, unit=""):
     for axis, (title, stamps, past, future, answers, band) in zip(np.atleast_1d(axes), rows):
         split = len(past)
         axis.plot(stamps[:split], past, color=MUTED, linewidth=1.2)
-        axis.plot(stamps[split:], future, color=INK, linewidth=1.6, label="what came")
+        if future is not None:
+            axis.plot(stamps[split:], future, color=INK, linewidth=1.6, label="what came")
         for (name, answer), color in zip(answers.items(), colors):
             strong = color == colors[0]
             axis.plot(stamps[split:], answer, color=color, linewidth=2 if strong else 1.2, label=shorten(name, 30))

@@ -3,6 +3,10 @@
 from kerazoo.evaluate import charts, report_ends, text
 from kerazoo.evaluate.report import Report
 
+# Of the forecast after the last row, as the page shows it; the file has all.
+MOST_COLUMNS = 4
+MOST_ROWS = 24
+
 
 def summary(record):
     """What a newcomer wants to know: the errors beside what they have to beat, the files, their parity."""
@@ -21,6 +25,7 @@ def summary(record):
     if record["quantiles"]:
         head, rows = _quantile_table(record)
         lines += ["", "Quantiles over the same windows:", *text.columns(head, rows)]
+    lines += ["", *_ahead(record)]
     if files:
         lines += ["", f"Exported to {record['exports'][0]['folder']}, measured again on the same windows:"]
         lines += text.columns(("file", "MSE", "size", "largest difference"), files)
@@ -28,12 +33,13 @@ def summary(record):
     return "\n".join(lines)
 
 
-def page(record, *, examples):
+def page(record, *, examples, ahead):
     """The report as a `Report`, ready to be written.
 
     Args:
         record: as in `run.json`.
-        examples: rows for `charts.forecasts`.
+        examples: rows for `charts.forecasts`, of test windows.
+        ahead: the same, of the rows after the last one.
     """
     series, test, training, model = record["dataset"], record["test"], record["training"], record["model"]
     channels = "one channel" if len(series["columns"]) == 1 else f"{len(series['columns'])} channels"
@@ -78,6 +84,10 @@ def page(record, *, examples):
             report.table(*_quantile_table(record))
     with report.section("Forecasts", "Test windows evenly spaced in time, not chosen; every channel in its own unit."):
         report.figures((charts.forecasts(examples), "forecasts beside what came"))
+    with report.section("Beyond the last row", " ".join(_ahead(record))):
+        if ahead:
+            report.figures((charts.forecasts(ahead), "the forecast of the rows ahead with its intervals"))
+            report.table(*_ahead_table(record["ahead"]))
     with report.section("How the error grows", "Mean squared error of each step ahead."):
         curves = {model["name"]: test["mse_by_step"]}
         curves |= {row["name"]: row["mse_by_step"] for row in record["baselines"]}
@@ -98,6 +108,66 @@ def page(record, *, examples):
     report_ends.speed(report, training, "windows")
     report_ends.provenance(report, record, _about(record["dataset"]))
     return report
+
+
+def ahead_page(record, *, ahead):
+    """The page of `--predict`: the forecast of an exported model after a file's last row.
+
+    Args:
+        record: as in `run.json`.
+        ahead: rows for `charts.forecasts`.
+    """
+    found = record["ahead"]
+    report = Report(f"{record['model']} after {found['after']}", f"{len(found['stamps']):,} steps, {found['spacing']}")
+    with report.section("Forecast", intervals_of_export(found)):
+        report.figures((charts.forecasts(ahead), "the forecast of the rows ahead with its intervals"))
+        report.table(*_ahead_table(found))
+    return report
+
+
+def intervals_of_export(found):
+    """A sentence on where the intervals of `--predict` come from."""
+    if not found["bounded"]:
+        return "The export holds no prediction intervals."
+    return (
+        f"Intervals of {found['coverage']:.0%} by split conformal prediction from the validation windows of the "
+        "training run, whose report has the coverage that was measured."
+    )
+
+
+def _ahead(record):
+    """Sentences on the forecast after the last row and what its intervals are worth."""
+    ahead = record["ahead"]
+    if ahead["left_out"]:
+        return [f"No forecast after the last row. {ahead['left_out']}"]
+    steps = len(ahead["stamps"])
+    sentences = [
+        f"The {'step' if steps == 1 else f'{steps:,} steps'} after {ahead['after']} ({ahead['spacing']}) are forecast "
+        f"in {ahead['file']}."
+    ]
+    windows = f"the {ahead['calibration_windows']:,} validation windows"
+    if ahead["bounded"]:
+        sentences.append(
+            f"Intervals of {ahead['coverage']:.0%} by split conformal prediction from {windows} held "
+            f"{ahead['measured']:.1%} of what came in the {ahead['test_windows']:,} test windows."
+        )
+    else:
+        sentences.append(f"It has no intervals: {windows} are too few for a coverage of {ahead['coverage']:.0%}.")
+    return sentences
+
+
+def _ahead_table(ahead):
+    """(head, rows) of the first channels and steps ahead."""
+    chosen = list(ahead["series"].items())[:MOST_COLUMNS]
+
+    def cell(series, step):
+        point = f"{series['forecast'][step]:.5g}"
+        if not ahead["bounded"]:
+            return point
+        return f"{point} ({series['lower'][step]:.5g} to {series['upper'][step]:.5g})"
+
+    rows = [(stamp, *(cell(series, i) for _, series in chosen)) for i, stamp in enumerate(ahead["stamps"][:MOST_ROWS])]
+    return ("stamp", *(name for name, _ in chosen)), rows
 
 
 def _quantile_table(record):

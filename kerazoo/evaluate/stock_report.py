@@ -38,16 +38,7 @@ def verdict(record):
         sentences.append(f"Its rank correlation with what came is {size:+.3f} (t = {t:.1f}).")
     hold = next(row for row in record["strategies"] if row["name"] == "buy and hold")
     best = max((row for row in record["strategies"] if row["name"].startswith(own["name"])), key=lambda r: r["sharpe"])
-    if best["sharpe"] > hold["sharpe"]:
-        within = " within the interval of chance" if best["interval"][0] < hold["sharpe"] < best["interval"][1] else ""
-        sentences.append(
-            f"Traded, its better strategy has a Sharpe ratio of {best['sharpe']:.2f} against {hold['sharpe']:.2f} of "
-            f"buying and holding,{within or ' beyond the interval of chance'}."
-        )
-    else:
-        sentences.append(
-            f"Traded, it does not beat buying and holding: Sharpe {best['sharpe']:.2f} against {hold['sharpe']:.2f}."
-        )
+    sentences.append(f"Traded, its better strategy: {trading_report.against(best, hold)}")
     return " ".join(sentences)
 
 
@@ -90,7 +81,8 @@ def page(record, *, equity, forecasts, returns):
         report.figures((picture, "mean return of the days with the lowest to the highest forecasts"))
     lead = (
         f"Each day's position is known at the close and taken at the next open; {record['settings']['cost']:g} basis "
-        "points are paid for a change by all capital. The interval is by blocks of 20 days drawn with replacement."
+        "points are paid for a change by all capital. The intervals are by blocks of 20 days drawn with replacement, "
+        "the same days for both sides of a difference."
     )
     trading_report.strategies(report, record["strategies"], equity, lead=lead, own={best["name"]})
     with report.section("Folds", "Each is trained on all days before it; the weights of its best epoch were kept."):

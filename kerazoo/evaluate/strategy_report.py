@@ -22,16 +22,7 @@ def verdict(record):
         f"the best of as many worthless ones is {likely:.0%} likely (without counting the others: "
         f"{record['probabilistic_sharpe']:.0%} that it is above zero)."
     ]
-    if own["sharpe"] > hold["sharpe"]:
-        sentences.append(
-            f"On the days after, its Sharpe ratio is {own['sharpe']:.2f} against {hold['sharpe']:.2f} of buying and "
-            "holding" + (", within the interval of chance." if own["interval"][0] < hold["sharpe"] else ".")
-        )
-    else:
-        sentences.append(
-            f"On the days after, it does not beat buying and holding: Sharpe {own['sharpe']:.2f} against "
-            f"{hold['sharpe']:.2f}."
-        )
+    sentences.append(f"On the days after: {trading_report.against(own, hold)}")
     return " ".join(sentences)
 
 

@@ -104,10 +104,77 @@ def sharpe_interval(net, *, draws=1000, block=20, level=0.95, seed=0):
     Blocks of days keep what one day says about the next.
     """
     net = np.asarray(net, "float64")
-    rng, block = np.random.default_rng(seed), min(block, len(net))
-    starts = rng.integers(0, len(net), (draws, -(-len(net) // block)))
-    rows = (starts[..., None] + np.arange(block)).reshape(draws, -1)[:, : len(net)] % len(net)
-    low, high = np.quantile(sharpe(net[rows]), [(1 - level) / 2, (1 + level) / 2]) * DAYS**0.5
+    return _interval(sharpe(net[_block_bootstrap(len(net), draws, block, seed)]), level)
+
+
+def sharpe_difference(net, other, *, draws=1000, block=20, level=0.95, seed=0):
+    """By how much one strategy's annual Sharpe ratio is above another's, and the interval of that difference.
+
+    The circular block bootstrap draws the same days for both: what moves both strategies alike cancels out, so that
+    the interval of the difference says whether one beats the other. Their own intervals do not.
+
+    Args:
+        net, other: daily returns of both strategies on the same days, (N,).
+        draws: resampled histories.
+        block: days drawn together.
+        level: share of the draws in the interval.
+        seed: of the draws.
+
+    Returns:
+        `(difference, (low, high))`.
+
+    Raises:
+        ValueError: returns of different numbers of days.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerazoo.evaluate.trading import sharpe_difference
+    >>> market = np.random.default_rng(0).normal(0.0005, 0.01, 1000)
+    >>> difference, (low, high) = sharpe_difference(market - 0.0002, market)
+    >>> bool(low <= difference <= high < 0)
+    True
+    """
+    net, other = np.asarray(net, "float64"), np.asarray(other, "float64")
+    if net.shape != other.shape or net.ndim != 1 or not len(net):
+        raise ValueError(f"Both strategies' returns must be (N,) alike. Received: {net.shape}, {other.shape}.")
+    rows = _block_bootstrap(len(net), draws, block, seed)
+    difference = (sharpe(net) - sharpe(other)) * DAYS**0.5
+    return difference, _interval(sharpe(net[rows]) - sharpe(other[rows]), level)
+
+
+def compared(performances, reference, *, seed=0):
+    """Records of strategies on the same days, each with its paired difference from one of them.
+
+    Args:
+        performances: {name: `Performance`}.
+        reference: the name of the strategy that the others are compared with.
+        seed: of the intervals' draws.
+
+    Returns:
+        [{"name", the figures of `Performance.record`, "difference": {"from", "sharpe", "interval"}}]; the reference's
+        own "difference" is None.
+    """
+    rows, other = [], performances[reference].net
+    for name, done in performances.items():
+        difference = None
+        if name != reference:
+            gap, interval = sharpe_difference(done.net, other, seed=seed)
+            difference = {"from": reference, "sharpe": gap, "interval": list(interval)}
+        rows.append({"name": name} | done.record() | {"difference": difference})
+    return rows
+
+
+def _block_bootstrap(days, draws, block, seed):
+    """(draws, days): rows of the days that each draw is made of."""
+    rng, block = np.random.default_rng(seed), min(block, days)
+    starts = rng.integers(0, days, (draws, -(-days // block)))
+    return (starts[..., None] + np.arange(block)).reshape(draws, -1)[:, :days] % days
+
+
+def _interval(ratios, level):
+    """(low, high) of a day's ratios, annual."""
+    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2]) * DAYS**0.5
     return float(low), float(high)
 
 

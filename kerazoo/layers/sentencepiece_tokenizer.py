@@ -5,6 +5,7 @@
 import base64
 import importlib
 import io
+import re
 
 import keras
 
@@ -87,7 +88,8 @@ class SentencePieceTokenizer(TextLayer):
 
         Args:
             texts: strings; every sign of theirs is known.
-            size: ids, those of padding, begin, end and unknown among them.
+            size: ids at most, those of padding, begin, end and unknown among them. Few texts give fewer: then there
+                are as many as they give.
             kind: "bpe", pairs that occur most often are joined (Sennrich et al., 2016,
                 https://arxiv.org/abs/1508.07909), or "unigram", the likeliest pieces of all (Kudo, 2018,
                 https://arxiv.org/abs/1804.10959).
@@ -96,19 +98,23 @@ class SentencePieceTokenizer(TextLayer):
 
         Raises:
             ImportError: sentencepiece or tensorflow-text is not installed.
-            ValueError: an unknown `kind`, or a size that the texts do not give.
+            ValueError: an unknown `kind`, no texts, or a size that does not hold every sign of the texts.
         """
         if kind not in KINDS:
             raise ValueError(unknown_choice("kind", kind, KINDS))
         need("sentencepiece")
         import sentencepiece  # Only where a tokenizer learns.
 
+        texts = list(texts)
+        if not any(text.strip() for text in texts):
+            raise ValueError(f"There must be a text with signs to learn from. Received: {len(texts)} empty texts.")
         written = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=iter(texts),
                 model_writer=written,
                 vocab_size=size,
+                hard_vocab_limit=False,  # Texts that give fewer pieces are no error.
                 model_type=kind,
                 character_coverage=1.0,
                 pad_id=PADDING,
@@ -119,8 +125,12 @@ class SentencePieceTokenizer(TextLayer):
                 minloglevel=2,
             )
         except (RuntimeError, OSError) as error:
+            least = re.search(r"required_chars\. \d+ vs (\d+)", str(error))
+            if least:
+                rule = f"`size` must be at least {int(least[1]):,}, to hold every sign of the texts"
+                raise ValueError(f"{rule}. Received: {size:,}.") from error
             reason = str(error).replace("\n", " ")[-200:]
-            raise ValueError(f"The texts must have {size:,} pieces to learn: {reason}") from error
+            raise ValueError(f"No {size:,} pieces can be learned from these {len(texts):,} texts: {reason}") from error
         return cls(written.getvalue(), length=length, **options)
 
     @property

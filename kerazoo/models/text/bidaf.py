@@ -180,6 +180,7 @@ def bidaf(
         "passage": tokens["passage"],
         "passage_characters": letters["passage"],
     }
-    model = keras.Model(inputs, ops.stack([start, end], axis=-1), name=name)
+    logits = layers.Identity(dtype="float32", name="span_logits")(ops.stack([start, end], axis=-1))
+    model = keras.Model(inputs, logits, name=name)
     model.compile(optimizer=keras.optimizers.Adam(learning_rate, clipnorm=5.0), loss=SpanEntropy())
     return model

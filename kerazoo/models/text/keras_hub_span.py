@@ -6,7 +6,7 @@ keras_hub_encoders.py.
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from kerazoo.losses.span_entropy import SpanEntropy
 from kerazoo.models.text import keras_hub_encoders as hub
@@ -94,6 +94,7 @@ def keras_hub_span(
         num_classes=2,
     )
     x = ops.where(there[..., None], hub.logits(x, 2), NOWHERE)
+    x = layers.Identity(dtype="float32", name="span_logits")(x)
     return hub.finished(
         keras.Model(tokens, x, name=name), weights, family, learning_rate=learning_rate, loss=SpanEntropy()
     )

@@ -107,8 +107,8 @@ def pointer_generator(
     generated = layers.Dense(1, dtype="float32", name="generated")(generated)  # Its sigmoid is p_gen.
     x = layers.Dense(units, name="attentional")(layers.Concatenate(name="both")([hidden, context]))
     logits = layers.Dense(vocabulary_size, dtype="float32", name="logits")(x)
-    chances = CopiedWords(extra, name="words")(logits, generated, shares, source)
-    model = keras.Model({"source": source, "tokens": tokens}, chances, name=name)
+    x = CopiedWords(extra, name="log_probabilities")(logits, generated, shares, source)
+    model = keras.Model({"source": source, "tokens": tokens}, x, name=name)
     model.compile(
         optimizer=keras.optimizers.Adagrad(learning_rate, initial_accumulator_value=0.1, global_clipnorm=2.0),
         loss=LabelLikelihood(padding=PADDING),

@@ -98,7 +98,7 @@ def sentence_encoder(
         dropout=dropout,
     )
     x = hub.mean(x, there)
-    x = layers.UnitNormalization(dtype="float32", name="unit")(x)
+    x = layers.UnitNormalization(dtype="float32", name="embedding")(x)
     model = keras.Model(tokens, x, name=name)
     return hub.finished(
         model, weights, "minilm", learning_rate=learning_rate, loss=SupervisedContrastive(temperature=temperature)

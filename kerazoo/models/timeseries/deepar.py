@@ -43,8 +43,9 @@ class DeepAR(keras.Model):
         inputs = {"past": past_input(lookback, channels)}
         if known:
             inputs["known"] = keras.Input((lookback + horizon, known), name="known", dtype="float32")
-        answers = network(inputs["past"], inputs.get("known"))
-        super().__init__(inputs if known else inputs["past"], answers, name=name, **options)
+        parameters = network(inputs["past"], inputs.get("known"))
+        parameters = keras.layers.Identity(dtype="float32", name="distribution")(parameters)
+        super().__init__(inputs if known else inputs["past"], parameters, name=name, **options)
         self.sizes = {"lookback": lookback, "horizon": horizon, "channels": channels, "known": known}
         self.network = network
 

@@ -71,5 +71,6 @@ def lstm_seq2seq(
         x = layers.LSTM(units, return_sequences=True, name=f"decoder{index}")(x, initial_state=state)
         x = layers.Dropout(dropout, name=f"decoder{index}_dropout")(x)
     x = layers.Dense(channels, dtype="float32", name="head")(x)
-    forecast = normalization(x, statistics=(mean, deviation))
+    x = normalization(x, statistics=(mean, deviation))
+    forecast = layers.Identity(dtype="float32", name="forecast")(x)
     return compile_point(keras.Model(past, forecast, name=name), learning_rate)

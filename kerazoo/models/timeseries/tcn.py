@@ -83,5 +83,6 @@ def tcn(
     x = layers.Flatten(name="last")(layers.Cropping1D((lookback - 1, 0), name="last_step")(x))
     x = layers.Dense(horizon * channels, dtype="float32", name="head")(x)
     x = layers.Reshape((horizon, channels), name="by_time")(x)
-    forecast = normalization(x, statistics=(mean, deviation))
+    x = normalization(x, statistics=(mean, deviation))
+    forecast = layers.Identity(dtype="float32", name="forecast")(x)
     return compile_point(keras.Model(past, forecast, name=name), learning_rate)

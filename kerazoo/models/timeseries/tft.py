@@ -192,7 +192,8 @@ def tft(
     if normalize:
         x = normalization(x, statistics=(mean, deviation))
     x = ops.transpose(ops.reshape(x, (-1, channels, horizon, x.shape[-1])), (0, 2, 1, 3))
-    forecast = x if quantiles else ops.squeeze(x, axis=-1)
+    x = x if quantiles else ops.squeeze(x, axis=-1)
+    forecast = layers.Identity(dtype="float32", name="forecast")(x)
     model = keras.Model({"past": past} | covariates if covariates else past, forecast, name=name)
     if not quantiles:
         return compile_point(model, learning_rate)

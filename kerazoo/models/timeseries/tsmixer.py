@@ -87,5 +87,6 @@ def tsmixer(
     x = layers.Permute((2, 1), name="by_channel")(x)
     x = layers.Dense(horizon, kernel_initializer=TORCH_UNIFORM, dtype="float32", name="head")(x)
     x = layers.Permute((2, 1), dtype="float32", name="by_time")(x)
-    forecast = normalization(x, statistics=(mean, deviation))
+    x = normalization(x, statistics=(mean, deviation))
+    forecast = layers.Identity(dtype="float32", name="forecast")(x)
     return compile_point(keras.Model(past, forecast, name=name), learning_rate)
