@@ -530,6 +530,7 @@ H5 = {
     "a huge shape": replace(shape=(BOMB // 4,), dtype="f4"),
     "a huge shape that is packed": replace(shape=(BOMB // 4,), dtype="f4", chunks=(1000,), compression="gzip"),
     "numbers never written": replace(shape=(4, 5), dtype="f4"),
+    "chunks never written": replace(shape=(4, 5), dtype="f4", chunks=(2, 5)),
     "a bomb": replace(data=np.zeros((2**12, 2**12), "f4"), compression="gzip", compression_opts=9),
     "a bomb of one chunk": edit_h5(late_chunk),
     "another shape": replace(data=np.zeros((5, 4), "f4")),
