@@ -58,9 +58,9 @@ def open_datasets(path, said=None):
 
 
 def check(path, said=None):
-    """Refuses what `open_datasets` refuses, before another library reads the file."""
-    with open_datasets(path, said):
-        pass
+    """The bytes of all arrays; refuses what `open_datasets` refuses, before another library reads the file."""
+    with open_datasets(path, said) as datasets:
+        return sum(math.prod(dataset.shape) * dataset.dtype.itemsize for dataset in datasets.values())
 
 
 def kind(dataset):
@@ -136,6 +136,9 @@ def _check(name, dataset):
         unknown = {facts.get_filter(index)[0] for index in range(facts.get_nfilters())} - FILTERS
         if unknown:
             raise ValueError(f"{name} is compressed by filter {min(unknown)}, which is refused.")
+        chunks = math.prod(-(-axis // chunk) for axis, chunk in zip(dataset.shape, dataset.chunks))
+        if dataset.id.get_num_chunks() < chunks:
+            raise ValueError(f"{name} has parts that were never written, which is refused.")
         size = max(size, math.prod(dataset.chunks) * width)  # One chunk is unpacked at a time, as a whole.
         allowed = max(SMALL, EXPANSION * stored)
     if size > allowed:

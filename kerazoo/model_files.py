@@ -1,5 +1,7 @@
 """Reading whole models from `.keras` files: Keras's safe mode, behind a look at what the archive holds."""
 
+import contextlib
+import math
 import tempfile
 from pathlib import Path
 
@@ -9,6 +11,9 @@ from kerazoo.errors import one_line
 from kerazoo.paths import expand
 
 SUFFIX, WEIGHTS = ".keras", "model.weights.h5"
+# A model's variables may take so many times the bytes of the archive's, or `SMALL`: an optimizer that has not trained
+# is not stored, and keeps up to three arrays for each weight, with averages and sums of gradients beside them.
+EXPANSION, SMALL = 8, 64 * 2**20
 
 
 def load_model(path, *, compile=True):
@@ -45,12 +50,40 @@ def load_model(path, *, compile=True):
         raise ValueError(f"`path` must end in .keras. Received: {str(path)!r}.")
     with open_zip(path) as archive:
         names = archive.namelist()
-    if len(set(names)) < len(names) or "config.json" not in names:
-        raise ValueError(f"{path} is damaged or no Keras archive: it must have one config.json, and no name twice.")
-    if WEIGHTS in names:
-        with tempfile.TemporaryDirectory() as folder:
-            hdf5.check(extract(path, WEIGHTS, Path(folder) / WEIGHTS), said=path)
+    if len(set(names)) < len(names) or not {"config.json", WEIGHTS} <= set(names):
+        raise ValueError(
+            f"{path} is damaged or no Keras archive: it must have a config.json and a {WEIGHTS}, and no name twice."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        stored = hdf5.check(extract(path, WEIGHTS, Path(folder) / WEIGHTS), said=path)
     try:
-        return keras.saving.load_model(path, compile=compile, safe_mode=True)
+        with _bounded_variables(max(SMALL, EXPANSION * stored)):
+            return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # A configuration can make any class of Keras stumble over its arguments.
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {one_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _bounded_variables(allowed):
+    """Within it, TensorFlow refuses variables of more than `allowed` bytes together, before it makes the one too many.
+
+    A configuration of a few bytes can ask for layers of any size, which Keras fills before it reads their weights.
+    """
+    import tensorflow as tf
+
+    total = 0
+
+    def create(next_creator, **options):
+        nonlocal total
+        value = options["initial_value"]
+        if callable(value):  # Of Keras: called in a graph, it tells its shape and makes nothing.
+            with tf.__internal__.FuncGraph("shape").as_default():
+                value = tf.convert_to_tensor(value())
+        if tf.is_tensor(value) and value.shape.is_fully_defined():
+            total += math.prod(value.shape.as_list()) * value.dtype.size
+        if total > allowed:
+            raise ValueError(f"its configuration asks for far more weights than it holds (over {allowed} bytes).")
+        return next_creator(**options)
+
+    with tf.variable_creator_scope(create):
+        yield

@@ -530,6 +530,7 @@ H5 = {
     "a huge shape": replace(shape=(BOMB // 4,), dtype="f4"),
     "a huge shape that is packed": replace(shape=(BOMB // 4,), dtype="f4", chunks=(1000,), compression="gzip"),
     "numbers never written": replace(shape=(4, 5), dtype="f4"),
+    "chunks never written": replace(shape=(4, 5), dtype="f4", chunks=(2, 5)),
     "a bomb": replace(data=np.zeros((2**12, 2**12), "f4"), compression="gzip", compression_opts=9),
     "a bomb of one chunk": edit_h5(late_chunk),
     "another shape": replace(data=np.zeros((5, 4), "f4")),
@@ -568,6 +569,15 @@ CORPUS = {
         lambda path: with_config(path, {"module": "os", "class_name": "system", "config": {"command": "true"}}),
     ),
     "keras model: no object": ("keras model", lambda path: with_config(path, ["list"])),
+    "keras model: weights in a nested archive": (
+        "keras model",
+        lambda path: with_weights_as(path, "model.weights.npz"),
+    ),
+    "keras model: a layer of 12 GB": ("keras model", lambda path: with_units(path, 600_000_000)),
+    "keras model: an embedding of 8 GB": (
+        "keras model",
+        lambda path: with_layer(path, "Embedding", input_dim=10**8, output_dim=20),
+    ),
     "pth: another file's name": ("pth", content(b"\x89HDF\r\n\x1a\n" + bytes(100))),
     "pth: compressed": ("pth", lambda path: repacked(path, zipfile.ZIP_DEFLATED)),
     "pth: a member more, that is compressed": ("pth", add_member("archive/zeros", bytes(2**20), times=100)),
@@ -660,6 +670,37 @@ def with_config(path, config):
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in contents.items():
             archive.writestr(name, data)
+
+
+def with_units(path, units):
+    """Another size of the first dense layer than that of its weights."""
+    config = config_of(path)
+    config["config"]["layers"][1]["config"]["units"] = units
+    with_config(path, config)
+
+
+def with_layer(path, class_name, **arguments):
+    """Another layer in place of the first dense one."""
+    config = config_of(path)
+    layer = config["config"]["layers"][1]
+    layer |= {"class_name": class_name, "build_config": None, "config": {"name": "first"} | arguments}
+    with_config(path, config)
+
+
+def config_of(path):
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("config.json"))
+
+
+def with_weights_as(path, name):
+    """The weights under another name, in a format that Keras reads as well: a zip archive in the archive."""
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json")
+    weights = io.BytesIO()
+    np.savez_compressed(weights, **{"layers/dense": np.zeros(2**20)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", config)
+        archive.writestr(name, weights.getvalue())
 
 
 def repacked(path, compression):

@@ -16,6 +16,14 @@ class Reversed(keras.layers.Layer):
         return ops.flip(x, axis=1)
 
 
+@keras.saving.register_keras_serializable("test_stepper_refusals")
+class MeanOfLong(keras.layers.Layer):
+    """Mixes positions in sequences of more than six."""
+
+    def call(self, x):
+        return ops.where(ops.shape(x)[1] > 6, ops.mean(x, axis=1, keepdims=True) + x, x)
+
+
 MIXERS = {
     "cumulative_sum": lambda x: ops.cumsum(x, axis=1),
     "global_pooling": lambda x: x + ops.expand_dims(layers.GlobalAveragePooling1D()(x), 1),
@@ -30,11 +38,13 @@ MIXERS = {
     "normalisation_over_time": lambda x: layers.LayerNormalization(axis=1)(ops.pad(x, ((0, 0), (0, 0), (0, 0)))),
     "flip": lambda x: Reversed()(x),
     "shift": lambda x: ops.roll(x, 1, axis=1),
+    "shift_from_afar": lambda x: x + ops.pad(x, ((0, 0), (9, 0), (0, 0)))[:, :-9],
+    "mean_of_long_sequences": lambda x: MeanOfLong()(x),
     "matrix_product": lambda x: ops.matmul(ops.matmul(x, ops.transpose(x, (0, 2, 1))), x),
 }
 
 
-def model_of(mixer, length=6):
+def model_of(mixer, length=20):
     tokens = keras.Input((length,), dtype="int32", name="tokens")
     x = layers.Embedding(11, 8, embeddings_initializer=keras.initializers.RandomNormal(seed=0))(tokens)
     return keras.Model(tokens, layers.Dense(11, kernel_initializer=keras.initializers.RandomNormal(seed=1))(mixer(x)))
