@@ -136,7 +136,8 @@ def deployable(arguments, network, table):
     if len(table.classes) == 2:
         weighed = weighed[positive : positive + 1] - weighed[1 - positive]
     logits = network.model(only(encoded)) - weighed.astype("float32")
-    last = keras.layers.Activation("sigmoid" if len(weighed) == 1 else "softmax", dtype="float32", name="probability")
+    kind, name = ("sigmoid", "probability") if len(weighed) == 1 else ("softmax", "probabilities")
+    last = keras.layers.Activation(kind, dtype="float32", name=name)
     return keras.Model(only(inputs), last(logits), name=arguments.model)
 
 
@@ -162,11 +163,13 @@ def export(arguments, network, development, test, scores):
     report = running.export(
         arguments,
         deployable(arguments, network, development),
+        signature="columns",
         formats=("saved_model",) if encoder.values else ("saved_model", "tflite"),  # TFLite has no table of words.
         representative_data=raw_rows(development.take(np.arange(min(len(development), 64))), encoder),
         metadata={
             "numeric": list(encoder.numeric),
             "categories": list(encoder.values),
+            "words": encoder.values,
             "classes": list(test.classes),
             "positive": test.classes[test.positive] if two else None,
             "output": "probabilities",
