@@ -57,7 +57,7 @@ class Engine:
     def __repr__(self):
         return f"<{type(self).__name__} {self.engine!r} {self.path} {self.signature}>"
 
-    def __call__(self, *arrays, **named):
+    def __call__(self, /, *arrays, **named):
         """Runs the model on a batch.
 
         Args:
