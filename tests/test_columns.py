@@ -88,6 +88,8 @@ def test_words_that_a_reader_made_numbers_or_truth_values_of():
     columns = Columns([], ["w", "code"], {"w": ["FALSE", "true"], "code": ["01", "2", "many"]})
     frame = pandas.DataFrame({"w": [True, False, True], "code": [1, 2, np.nan]})
     assert columns.matrices(frame)["categories"].tolist() == [["true", "01"], ["FALSE", "2"], ["true", ""]]
+    scalars = {"w": [np.bool_(False)], "code": pandas.Series([np.int64(2)], dtype=object)}
+    assert columns.matrices(scalars)["categories"].tolist() == [["FALSE", "2"]]
     assert columns.matrices({"w": ["False"], "code": ["9"]})["categories"].tolist() == [["False", "9"]]
 
 
@@ -104,6 +106,7 @@ def test_words_that_a_reader_made_numbers_or_truth_values_of():
         ({"x": 1, "w": ["a"]}, "Column 'x' must hold .* Received: 1"),
         ({"x": [[1], [2, 3]], "w": ["a", "b"]}, "Column 'x' must hold"),
         ({"x": np.array(["2020-01-01"], "datetime64[ns]"), "w": ["a"]}, "an array .1,. of datetime64"),
+        ({"x": [np.datetime64("2020-01-01", "ns")], "w": ["a"]}, "Received: '2020-01-01"),
         ({"x": [datetime.date(2020, 1, 1)], "w": ["a"]}, "Column 'x' must hold numbers, or empty cells"),
     ],
 )

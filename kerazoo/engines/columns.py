@@ -110,7 +110,12 @@ def _cells(name, values):
     if cells.ndim != 1 or cells.dtype.kind not in "biufOSU":
         what = f"an array {cells.shape} of {cells.dtype}" if cells.ndim else repr(values)
         raise ValueError(f"Column {name!r} must hold numbers or words, (B,) or (B, 1). Received: {what}.")
-    return cells
+    if cells.dtype != object:
+        return cells
+    plain = np.empty(len(cells), object)
+    for row, cell in enumerate(cells):  # NumPy's scalars as Python's; its dates are no numbers.
+        plain[row] = (str(cell) if cell.dtype.kind in "mM" else cell.item()) if isinstance(cell, np.generic) else cell
+    return plain
 
 
 def _absent(cell):
