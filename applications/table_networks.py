@@ -16,20 +16,36 @@ class Network:
     """A trained network and what its inputs and outputs mean.
 
     Attributes:
-        model: the Keras model, classes' logits.
+        model: the Keras model: classes' logits, or of a regression the standardised number.
         encoder: from a `Table` to its inputs.
         weights: (classes,), what a row of each class weighed in training.
         journal: of the training.
+        scale: (mean, deviation) of a regression's target among the training rows, or None.
     """
 
     model: object
     encoder: object
     weights: np.ndarray
     journal: object
+    scale: tuple | None = None
+
+    def answers(self, table):
+        """What the network says of the rows of a `Table`: `probabilities`, or of a regression numbers, (N,)."""
+        if self.scale is None:
+            return self.probabilities(table)
+        mean, deviation = self.scale
+        return self._outputs(table)[:, 0] * deviation + mean
 
     def probabilities(self, table):
         """Of every class for the rows of a `Table`, (N, classes) float64, the training's weights taken out again."""
         from kerazoo.evaluate.classification import softmax
+
+        logits = self._outputs(table)
+        if logits.shape[1] == 1:  # Of the class looked for; the other one's is 0.
+            logits = logits * (np.arange(2) == table.positive)
+        return softmax(logits - np.log(self.weights))
+
+    def _outputs(self, table):
         from kerazoo.models.tabular.rows import only
 
         rows = self.encoder(table)
@@ -37,17 +53,14 @@ class Network:
         for start in range(0, len(table), LARGEST_CALL):
             part = {name: values[start : start + LARGEST_CALL] for name, values in rows.items()}
             parts.append(np.asarray(self.model(only(part), training=False), "float64"))
-        logits = np.concatenate(parts)
-        if logits.shape[1] == 1:  # Of the class looked for; the other one's is 0.
-            logits = logits * (np.arange(2) == table.positive)
-        return softmax(logits - np.log(self.weights))
+        return np.concatenate(parts)
 
 
 def build(arguments, table, encoder, **options):
-    """The compiled model for the encoder's inputs and the table's classes."""
+    """The compiled model for the encoder's inputs and the table's classes or numbers."""
     from kerazoo.data.encoder import bin_edges
 
-    two = len(table.classes) == 2
+    count = len(table.classes)
     chosen = kerazoo.info(arguments.model)["arguments"] | arguments.option
     if chosen.get("numeric_embedding") == "piecewise" and encoder.numeric:
         options = {"bin_edges": bin_edges(encoder.scaled(table), PIECEWISE_BINS)} | options
@@ -55,8 +68,8 @@ def build(arguments, table, encoder, **options):
         arguments.model,
         numeric=len(encoder.numeric),
         cardinalities=encoder.cardinalities,
-        outputs=1 if two else len(table.classes),
-        objective="binary" if two else "multiclass",
+        outputs=count if count > 2 else 1,
+        objective={0: "regression", 2: "binary"}.get(count, "multiclass"),
         **(options | arguments.option),
     )
 
@@ -77,12 +90,16 @@ def train(arguments, train_rows, validation_rows, folder, settings, *, verbose):
     options = {"monitor": "val_loss", "mode": "min", "patience": arguments.patience, "open_ended": True}
     journal = Journal(folder, configuration=settings, **options)
     first = journal.restore(model)
-    counts = np.maximum(np.bincount(train_rows.target, minlength=len(train_rows.classes)), 1)
+    scale = None if train_rows.classes else (train_rows.target.mean(), train_rows.target.std() or 1.0)
+    counts = np.maximum(np.bincount(train_rows.strata, minlength=len(train_rows.classes)), 1)
     weights = np.ones(len(counts)) if arguments.weighting == "none" else counts.sum() / (len(counts) * counts)
 
     def batches(rows, shuffle):
-        two = len(rows.classes) == 2
-        targets = (rows.target == rows.positive).astype("float32")[:, None] if two else rows.target
+        targets = rows.target
+        if scale:
+            targets = ((targets - scale[0]) / scale[1]).astype("float32")[:, None]
+        elif len(rows.classes) == 2:
+            targets = (targets == rows.positive).astype("float32")[:, None]
         parts = (only(encoder(rows)), targets)
         if arguments.weighting != "none":
             parts += (weights[rows.target].astype("float32"),)
@@ -100,13 +117,14 @@ def train(arguments, train_rows, validation_rows, folder, settings, *, verbose):
         shuffle=False,
     )
     journal.load_best(model)
-    return Network(model, encoder, weights, journal)
+    return Network(model, encoder, weights, journal, scale)
 
 
 def deployable(arguments, network, table):
-    """The network behind its preprocessing: raw columns in, probabilities out.
+    """The network behind its preprocessing: raw columns in, probabilities or numbers out.
 
-    The output is that of the class looked for, (B, 1), where there are two, or else of each class, (B, classes).
+    The output is that of the class looked for, (B, 1), where there are two, or else of each class, (B, classes); of a
+    regression the number, (B, 1).
     """
     import keras
 
@@ -132,11 +150,16 @@ def deployable(arguments, network, table):
         ]
         joined = keras.layers.Concatenate(name="codes")(columns) if len(columns) > 1 else columns[0]
         encoded["categories"] = keras.ops.cast(joined, "int32")
+    if network.scale:
+        mean, deviation = network.scale
+        value = keras.layers.Rescaling(deviation, mean, dtype="float32", name="value")
+        return keras.Model(only(inputs), value(network.model(only(encoded))), name=arguments.model)
     weighed, positive = np.log(network.weights), table.positive
     if len(table.classes) == 2:
         weighed = weighed[positive : positive + 1] - weighed[1 - positive]
     logits = network.model(only(encoded)) - weighed.astype("float32")
-    last = keras.layers.Activation("sigmoid" if len(weighed) == 1 else "softmax", dtype="float32", name="probability")
+    kind, name = ("sigmoid", "probability") if len(weighed) == 1 else ("softmax", "probabilities")
+    last = keras.layers.Activation(kind, dtype="float32", name=name)
     return keras.Model(only(inputs), last(logits), name=arguments.model)
 
 
@@ -162,22 +185,27 @@ def export(arguments, network, development, test, scores):
     report = running.export(
         arguments,
         deployable(arguments, network, development),
+        signature="columns",
         formats=("saved_model",) if encoder.values else ("saved_model", "tflite"),  # TFLite has no table of words.
         representative_data=raw_rows(development.take(np.arange(min(len(development), 64))), encoder),
         metadata={
             "numeric": list(encoder.numeric),
             "categories": list(encoder.values),
+            "words": encoder.values,
             "classes": list(test.classes),
             "positive": test.classes[test.positive] if two else None,
-            "output": "probabilities",
+            "target": arguments.target,
+            "output": "probabilities" if test.classes else "values",
             "dataset": test.name,
         },
     )
-    expected, raw, rows = network.probabilities(test), raw_rows(test, encoder), []
+    expected, raw, rows = network.answers(test), raw_rows(test, encoder), []
     for file in report.files:
         answer = np.asarray(kerazoo.load(report.path, engine=file.engine)(raw), "float64")
         if two:
             answer = np.where(np.arange(2) == test.positive, answer, 1 - answer)
+        elif not test.classes:
+            answer = answer[:, 0]
         rows.append(
             {
                 "form": file.engine,

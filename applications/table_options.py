@@ -19,8 +19,8 @@ def add_options(parser, *, datasets, model="tab_resnet", weighting="none", scali
     data = parser.add_argument_group("data")
     source = data.add_mutually_exclusive_group()
     source.add_argument("--dataset", choices=datasets, help=f"default {datasets[0]}")
-    source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet with a column of classes")
-    data.add_argument("--target", help="the column of classes, with --data")
+    source.add_argument("--data", type=Path, metavar="FILE", help="a .csv or .parquet with a column to predict")
+    data.add_argument("--target", help="the column to predict, with --data")
     data.add_argument("--positive", help="the class that is looked for, with --data; by default the rarer one")
     data.add_argument("--time", help="with --data, the column that says when a row came: later rows are the test")
     reading.add_options(data, dates=True)
@@ -61,7 +61,7 @@ def settle(arguments, task, *, dataset, recipe=None):
         raise ValueError(f"`--model` must be one for tables. Received: {arguments.model!r}, for {facts['task']}.")
     reading.check(arguments)
     if arguments.data and not arguments.target:
-        raise ValueError("`--data` needs `--target`, the column of classes. Received: none.")
+        raise ValueError("`--data` needs `--target`, the column to predict. Received: none.")
     given = {name: getattr(arguments, name) for name in ("target", "positive", "time", "groups")}
     for name, value in given.items():
         if value and not arguments.data:

@@ -20,6 +20,8 @@ TEST_SHARE, VALIDATION_SHARE = 0.2, 0.15
 def load(arguments, *, two):
     """(table to develop on, {name: test table}); a table without an upstream test part gives up a share of its rows.
 
+    `arguments.task` and `arguments.limit` count where an application has them.
+
     Args:
         two: whether there must be two classes.
     """
@@ -30,6 +32,7 @@ def load(arguments, *, two):
     if arguments.data:
         kinds = {name: getattr(arguments, name) for name in ("target", "positive", "time", "date_format")}
         groups = grouping(arguments.groups)
+        kinds["task"] = getattr(arguments, "task", "classification")
         kinds |= {"drop": tuple(arguments.drop), "groups": groups, "dialect": reading.dialect(arguments)}
         table, tests = read_table(arguments.data, **kinds), {}
     else:
@@ -37,16 +40,29 @@ def load(arguments, *, two):
         if arguments.drop:
             tests = {name: test.without(arguments.drop) for name, test in tests.items()}
             table = table.without(arguments.drop)
+    if not table.classes and arguments.weighting != "none":
+        raise ValueError(f"`--weighting` weighs classes; this target has numbers. Received: {arguments.weighting!r}.")
     if two and len(table.classes) != 2:
         raise ValueError(f"There must be two classes. Received: {list(table.classes)}.")
     columns = f"{len(table.numeric)} columns of numbers, {len(table.categories)} categories"
     looked_for = f"looked for: {table.classes[table.positive]!r}" if len(table.classes) == 2 else "all classes alike"
+    if not table.classes:
+        looked_for = f"target: numbers from {table.target.min():g} to {table.target.max():g}"
     print(f"{table.name}: {len(table):,} rows, {columns}; {looked_for}.")
     print("".join(f"  {note}\n" for note in table.notes), end="")
     if not tests:
         table, test = split(table, TEST_SHARE, arguments.seed)
         tests = {"test": test}
+    if limit := getattr(arguments, "limit", None):
+        table, tests = sample(table, limit), {name: sample(test, limit) for name, test in tests.items()}
     return table, tests
+
+
+def sample(table, count):
+    """`count` rows at most, as even over the classes as can be, always the same."""
+    from kerazoo.data.splits import stratified_sample
+
+    return table.take(stratified_sample(table.strata, count, np.random.default_rng(0)))
 
 
 def split(table, fraction, seed):
@@ -54,7 +70,7 @@ def split(table, fraction, seed):
     from kerazoo.data.splits import stratified_split
 
     if table.time is None:
-        rest, part = stratified_split(table.target, fraction, seed=seed)
+        rest, part = stratified_split(table.strata, fraction, seed=seed)
     else:
         rest, part = np.split(np.arange(len(table)), [len(table) - round(fraction * len(table))])
     return table.take(rest), table.take(part)
@@ -65,7 +81,7 @@ def fold_rows(table, count, seed):
     from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 
     if table.time is None:
-        return list(StratifiedKFold(count, shuffle=True, random_state=seed).split(table.target, table.target))
+        return list(StratifiedKFold(count, shuffle=True, random_state=seed).split(table.strata, table.strata))
     return list(TimeSeriesSplit(count).split(table.target))
 
 
@@ -84,7 +100,7 @@ def compare(arguments, table, folder, settings, baselines, scores):
         fitted, held_out = table.take(kept), table.take(judged)
         inner, validation = split(fitted, VALIDATION_SHARE, arguments.seed)
         network = train(arguments, inner, validation, folder / f"fold-{number}", settings, verbose=0)
-        answers = {arguments.model: network.probabilities(held_out)}
+        answers = {arguments.model: network.answers(held_out)}
         answers |= {n: beside(n, fitted, arguments.seed)(held_out) for n in baselines}
         rows += [{"name": name, "fold": number} | scores(answer, held_out) for name, answer in answers.items()]
         lead = list(rows[-1])[2]
@@ -98,6 +114,28 @@ def two_class_scores(answer, table):
 
     truth = table.target == table.positive
     return binary.ranking(answer, truth) if answer.ndim == 1 else binary.scores(answer[:, table.positive], truth)
+
+
+def evaluation(answer, table):
+    """The `Evaluation` of probabilities (N, classes)."""
+    from kerazoo.evaluate.classification import evaluate
+
+    return evaluate(np.log(np.maximum(answer, 1e-12)), table.target)
+
+
+def class_scores(answer, table):
+    """Accuracy, the mean of the classes' F1, where a class never answered counts as 0, and the cross-entropy."""
+    judged = evaluation(answer, table)
+    present = judged.support > 0
+    macro_f1 = float(np.nan_to_num(judged.f1[present]).mean())
+    return {"accuracy": judged.accuracy, "macro_f1": macro_f1, "log_loss": judged.loss}
+
+
+def number_scores(answer, table):
+    """R², RMSE and MAE of numbers, (N,)."""
+    from kerazoo.evaluate.regression import scores
+
+    return scores(answer, table.target)
 
 
 def decide(arguments, network, development, test, answers):
@@ -134,8 +172,8 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         arguments: settled.
         given: of `running.given`.
         start: when the run began.
-        baselines: names for `beside`.
-        scores: `(answer, table) -> {figure: value}`; the first figure leads.
+        baselines: names for `beside`, or a function from the table to them.
+        scores: `(answer, table) -> {figure: value}`; the first figure leads: more of it is better.
         judge: `(arguments, network, development, tests, answers, folder) -> dict`, the application's part of the
             record; answers are {test: {model: answer}}.
         report: a module with `page(record)` and `summary(record)`.
@@ -146,6 +184,8 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
     development, tests = load(arguments, two=two)
     folder = running.new_folder(task, f"{development.name}-{arguments.model}", arguments)
     settings = running.settings(arguments, f"{SETTINGS} {own_settings}")
+    if callable(baselines):
+        baselines = baselines(development)
     with running.resumable(running.command(task, given, "--resume", f"--out={folder}")):
         rest, validation = split(development, VALIDATION_SHARE, arguments.seed)
         # Before the folds: --resume finds its way by this training's journal.
@@ -155,7 +195,7 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
         print("Exporting, and putting the test rows to everything ...")
         network = float32(arguments, network, rest)
         exports = export(arguments, network, rest, next(iter(tests.values())), scores)
-        asked = {arguments.model: network.probabilities}
+        asked = {arguments.model: network.answers}
         asked |= {name: beside(name, development, arguments.seed) for name in baselines}
         answers = {part: {name: ask(test) for name, ask in asked.items()} for part, test in tests.items()}
         judged = judge(arguments, network, development, tests, answers, folder)
@@ -183,4 +223,6 @@ def carry_out(task, arguments, given, start, *, baselines, scores, judge, report
 def _split_said(development, tests):
     if list(tests) != ["test"]:
         return "as published"
-    return "by class at random" if development.time is None else "by time, the latest rows for the test"
+    if development.time is not None:
+        return "by time, the latest rows for the test"
+    return "by class at random" if development.classes else "at random"

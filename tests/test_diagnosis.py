@@ -160,6 +160,10 @@ def test_a_users_table_is_exported_with_its_words(tmp_path, monkeypatch):
     }
     answers = np.asarray(model(raw))
     assert answers.shape == (2, 1) and ((answers > 0) & (answers < 1)).all()
+    numeric, categories = (model.metadata[kind] for kind in ("numeric", "categories"))
+    rows = dict(zip(numeric, raw["numeric"].T)) | dict(zip(categories, raw["categories"].T))
+    np.testing.assert_allclose(model(rows), answers, rtol=1e-5)
+    assert set(model.signatures["columns"].structured_input_signature[1]) == set(model.metadata["columns"].values())
 
 
 @pytest.mark.parametrize(

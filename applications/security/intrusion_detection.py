@@ -34,25 +34,11 @@ def parse_args(argv):
     return parser.parse_args(argv)
 
 
-def evaluation(answer, table):
-    """The `Evaluation` of probabilities (N, classes)."""
-    from kerazoo.evaluate.classification import evaluate
-
-    return evaluate(np.log(np.maximum(answer, 1e-12)), table.target)
-
-
-def scores(answer, table):
-    """Accuracy, and the mean of the classes' F1, where a class never answered counts as 0."""
-    judged = evaluation(answer, table)
-    present = judged.support > 0
-    return {"accuracy": judged.accuracy, "macro_f1": float(np.nan_to_num(judged.f1[present]).mean())}
-
-
 def judge(arguments, network, development, tests, answers, folder):
     """The application's part of the record: for each test the classes, the attacks known and new, the confusion."""
     own, parts = arguments.model, {}
     for part, test in tests.items():
-        judged = {name: evaluation(answer, test) for name, answer in answers[part].items()}
+        judged = {name: tables.evaluation(answer, test) for name, answer in answers[part].items()}
         parts[part] = {
             "classes": {name: j.record(test.classes)["per_class"] for name, j in judged.items()},
             "confusion": judged[own].confusion.tolist(),
@@ -111,7 +97,7 @@ def _run(arguments, start):
         given,
         start,
         baselines=BASELINES,
-        scores=scores,
+        scores=tables.class_scores,
         judge=judge,
         report=intrusion_report,
         two=False,

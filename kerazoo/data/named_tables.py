@@ -69,6 +69,54 @@ def breast_cancer():
     return table, {}
 
 
+def diabetes():
+    """442 patients, ten measurements, and how far their diabetes went in a year (Efron et al., 2004), a number."""
+    need("sklearn")
+    from sklearn.datasets import load_diabetes
+
+    data = load_diabetes(scaled=False)
+    table = Table(
+        {str(name): column for name, column in zip(data.feature_names, data.data.T)},
+        {},
+        data.target.astype("float64"),
+        (),
+        name="diabetes",
+        source="scikit-learn's load_diabetes: Efron, Hastie, Johnstone and Tibshirani, Least Angle Regression (2004)",
+        terms="none stated; cite the authors",
+    )
+    return table, {}
+
+
+def wine():
+    """178 wines of three growers, 13 measurements each (Forina et al., 1991), that scikit-learn carries."""
+    need("sklearn")
+    from sklearn.datasets import load_wine
+
+    return _bundled(load_wine, "wine", "UCI Wine"), {}
+
+
+def digits():
+    """1,797 handwritten digits, 8 by 8 pixels as 64 columns (Alpaydin and Kaynak, 1998), ten classes."""
+    need("sklearn")
+    from sklearn.datasets import load_digits
+
+    return _bundled(load_digits, "digits", "UCI Optical Recognition of Handwritten Digits, its test part"), {}
+
+
+def _bundled(load, name, upstream):
+    """The `Table` of classes that a loader of scikit-learn carries."""
+    data = load()
+    return Table(
+        {str(column): values for column, values in zip(data.feature_names, data.data.T)},
+        {},
+        data.target.astype("int32"),
+        tuple(map(str, data.target_names)),
+        name=name,
+        source=f"scikit-learn's {load.__name__}: {upstream}",
+        terms="CC BY 4.0 (UCI Machine Learning Repository)",
+    )
+
+
 def mammography():
     """11,183 spots on mammograms, 260 of them calcifications, six measurements each (Woods et al., 1993)."""
     sha256 = "7d3dea3f075f30bbdbb8980e7725684059b4fe3d0f850fadd0f635f6993d8730"
@@ -164,8 +212,11 @@ def _cells(member, address, sha256, size, columns, *, file=None):
 TABLES = {
     "adult": adult,
     "breast_cancer": breast_cancer,
+    "diabetes": diabetes,
+    "digits": digits,
     "german_credit": german_credit,
     "mammography": mammography,
     "nsl_kdd": nsl_kdd,
     "nsl_kdd_binary": functools.partial(nsl_kdd, binary=True),
+    "wine": wine,
 }

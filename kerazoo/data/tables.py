@@ -9,18 +9,20 @@ from kerazoo.data.bands import bands
 from kerazoo.data.dates import check_date_format, number_kind, read_dates
 from kerazoo.data.delimited import EMPTY, read_cells
 
+TASKS = ("classification", "regression")
+MOST_NUMBERS = 20  # Different numbers of a target that are still classes, where nobody says what they are.
 MOST_CATEGORIES = 50  # Values of a column of words; one with more is an identifier or free text.
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with a target class.
+    """Rows with a target: a class, or a number.
 
     Attributes:
         numeric: {name: float64 (N,)}, NaN where a cell is empty.
         categories: {name: str (N,)}, "" where a cell is empty.
-        target: int32, (N,), indices into `classes`.
-        classes: names, in the order of the target.
+        target: int32, (N,), indices into `classes`; float64 of a regression.
+        classes: names, in the order of the target; none of a regression.
         positive: position of the class that is looked for, where there are two.
         name, source, terms: as in the command line and the report.
         notes: sentences on what was inferred or left out.
@@ -44,6 +46,11 @@ class Table:
 
     def __len__(self):
         return len(self.target)
+
+    @property
+    def strata(self):
+        """What a split keeps the shares of: each row's class; of a regression 0 for all, (N,)."""
+        return self.target if self.classes else np.zeros(len(self), "int32")
 
     def take(self, rows):
         """The rows at these positions."""
@@ -84,15 +91,26 @@ class Table:
         }
 
 
-def read_table(path, *, target, positive=None, drop=(), groups=(), time=None, date_format=None, dialect=None):
-    """Reads a table with a target column of classes.
+def read_table(
+    path,
+    *,
+    target,
+    positive=None,
+    drop=(),
+    groups=(),
+    time=None,
+    date_format=None,
+    dialect=None,
+    task="classification",
+):
+    """Reads a table with a target column of classes or numbers.
 
     Separator, decimal sign and header row are recognised. A column whose cells are all numbers or empty is numeric, one
     of few different words is a category; others are left out. `Table.notes` says so.
 
     Args:
         path: a `.csv` (also `.tsv`, `.txt`, each also `.gz`) or `.parquet` file.
-        target: name of the column of classes.
+        target: name of the column of classes or numbers.
         positive: the class that is looked for, where there are two; by default the rarer one.
         drop: names of columns to leave out, for instance identifiers.
         groups: names of columns to judge by, or {name: edges of its bands, or None} (`kerazoo.data.bands.bands`); one
@@ -100,12 +118,14 @@ def read_table(path, *, target, positive=None, drop=(), groups=(), time=None, da
         time: name of the column that says when each row came, as numbers or dates; it becomes no input.
         date_format: of that column, as for `kerazoo.data.dates.read_dates`, where it alone does not tell.
         dialect: a `kerazoo.data.delimited.Dialect` that says what is not to be recognised.
+        task: "classification" or "regression"; None decides by the target: a regression if it has numbers alone, and
+            more than 20 different ones.
 
     Raises:
         FileNotFoundError: no such file.
         ImportError: without pandas.
-        ValueError: an unknown column, an empty target, fewer than two classes, dates that can be read in two ways, or
-            no usable column.
+        ValueError: an unknown column or task, an empty target, fewer than two classes, no number in a regression's
+            target, dates that can be read in two ways, or no usable column.
 
     Example:
 
@@ -118,7 +138,7 @@ def read_table(path, *, target, positive=None, drop=(), groups=(), time=None, da
     """
     path = Path(path)
     cells, said = read_cells(path, dialect)
-    facts = {"target": target, "positive": positive, "drop": drop, "groups": groups, "time": time}
+    facts = {"target": target, "positive": positive, "drop": drop, "groups": groups, "time": time, "task": task}
     table = table_of(cells, where=path, date_format=date_format, **facts)
     notes = ((said,) if said else ()) + table.notes
     return replace(table, name=path.name.partition(".")[0], source=str(path), notes=notes)
@@ -134,6 +154,7 @@ def table_of(
     groups=(),
     time=None,
     date_format=None,
+    task="classification",
     most_categories=MOST_CATEGORIES,
 ):
     """The `Table` of a pandas data frame; the arguments are those of `read_table`.
@@ -159,36 +180,63 @@ def table_of(
         order = np.argsort(stamps, kind="stable")
         cells, stamps = cells.iloc[order], stamps[order]
         notes.append(f"{time!r}, read {said}, orders the rows and is no input: later times were never seen before.")
-    words = cells[target].astype(str).str.strip()
-    empty = np.flatnonzero(words.str.lower().isin(EMPTY))
-    if len(empty):
-        raise ValueError(
-            f"{where}, line {cells.index[empty[0]] + 2}, column {target!r}: every row must have a class. "
-            "Received: none."
-        )
-    classes, codes = np.unique(words.to_numpy(str), return_inverse=True)
-    if not 2 <= len(classes) <= MOST_CATEGORIES:
-        raise ValueError(f"{target!r} must have 2 to {MOST_CATEGORIES} classes. Received: {len(classes)}.")
+    classes, values = _target(cells[target], where, task)
+    if task is None:
+        kind = "classes" if classes else "numbers"
+        notes.append(f"{target!r} has {len(classes or set(values.tolist())):,} different {kind}.")
     numeric, categories, left_out = _columns(
         cells.drop(columns=[target, time, *drop], errors="ignore"), most_categories
     )
     if not numeric and not categories:
         raise ValueError(f"{where} must have a column beside {target!r}. Received: {left_out or 'none'}.")
     if positive is not None and positive not in classes:
-        raise ValueError(f"`positive` must be one of {classes.tolist()}. Received: {positive!r}.")
+        known = list(classes) if classes else "a target's classes; this one has numbers"
+        raise ValueError(f"`positive` must be one of {known}. Received: {positive!r}.")
     grouped = {name: bands(cells[name], cut) for name, cut in groups.items()}
     notes += [said for _, said in grouped.values() if said]
-    rarest = int(np.bincount(codes, minlength=len(classes)).argmin())
+    rarest = int(np.bincount(values).argmin()) if classes else 0
     return Table(
         numeric,
         categories,
-        codes.astype("int32"),
-        tuple(classes.tolist()),
-        rarest if positive is None else classes.tolist().index(positive),
+        values,
+        classes,
+        rarest if positive is None else classes.index(positive),
         notes=(*notes, *left_out),
         groups={name: names for name, (names, _) in grouped.items()},
         time=stamps,
     )
+
+
+def _target(column, where, task):
+    """(names of the classes, int32 indices) of a target column, or ((), float64 numbers)."""
+    import pandas
+
+    if task not in (None, *TASKS):
+        raise ValueError(f"`task` must be None or one of {TASKS}. Received: {task!r}.")
+    words, name = column.astype(str).str.strip(), column.name
+    numbers = pandas.to_numeric(words, errors="coerce").to_numpy("float64", na_value=np.nan)
+    empty = words.str.lower().isin(EMPTY).to_numpy()
+    no_number = ~(np.abs(numbers) <= np.finfo("float32").max) & ~empty
+    choices = f"2 to {MOST_CATEGORIES} classes"
+    if task is None:
+        numeric = not no_number.any() and len(np.unique(numbers[~empty])) > MOST_NUMBERS
+        task, choices = "regression" if numeric else "classification", f"numbers alone, or {choices}"
+    wrong = np.flatnonzero(empty | no_number if task == "regression" else empty)
+    if len(wrong):
+        cell = "none" if empty[wrong[0]] else repr(words.iloc[wrong[0]])
+        raise ValueError(
+            f"{where}, line {column.index[wrong[0]] + 2}, column {name!r}: every row must have a "
+            f"{'number' if task == 'regression' else 'class'}. Received: {cell}."
+        )
+    if task == "regression":
+        if len(np.unique(numbers)) < 2:
+            raise ValueError(f"{name!r} must have different numbers. Received: {numbers[:1].tolist()} alone.")
+        return (), numbers
+    classes, codes = np.unique(words.to_numpy(str), return_inverse=True)
+    if not 2 <= len(classes) <= MOST_CATEGORIES:
+        other = f", {words[no_number].iloc[0]!r} among them" if "numbers" in choices else ""
+        raise ValueError(f"{name!r} must have {choices}. Received: {len(classes)}{other}.")
+    return tuple(classes.tolist()), codes.astype("int32")
 
 
 def _columns(cells, most_categories):

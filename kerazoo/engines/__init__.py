@@ -42,8 +42,10 @@ def load(path, engine="auto", threads=None):
 
     Returns:
         A callable: `model(array)` for one input, `model({name: array})` or `model(name=array)` for
-        several; any batch size. It returns an array, or a dict of arrays where the model has several
-        outputs. `.signature`, `.engine`, `.labels`, `.metadata` and `.path` describe it.
+        several; any batch size. A tabular model also takes {column: values} or a pandas DataFrame,
+        with empty cells as None, NaN or ""; columns that it does not know are ignored. It returns an
+        array, or a dict of arrays where the model has several outputs. `.signature`, `.engine`,
+        `.labels`, `.metadata` and `.path` describe it.
 
     Raises:
         ValueError: an unknown engine, or one that this export holds no file for.

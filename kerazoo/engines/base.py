@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from kerazoo.engines.columns import Columns
+
 
 @dataclass(frozen=True)
 class TensorFacts:
@@ -41,30 +43,33 @@ class Engine:
         signature: names, shapes and dtypes of inputs and outputs.
         metadata: what was exported with the model.
         labels: the metadata's labels, or None.
+        columns: the `Columns` of a tabular model whose metadata names them, or None.
     """
 
     def __init__(self, path, *, engine, metadata, inputs, outputs, batch=None):
         self.path, self.engine, self.metadata = path, engine, metadata
         self.labels = metadata.get("labels")
         self.signature = Signature(inputs, outputs)
+        self.columns = Columns.of(metadata, self.signature.inputs)
         self._batch = batch  # The only batch size the file can run, or None.
         self._lock = threading.Lock()  # Interpreters keep their tensors between calls.
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.engine!r} {self.path} {self.signature}>"
 
-    def __call__(self, *arrays, **named):
+    def __call__(self, /, *arrays, **named):
         """Runs the model on a batch.
 
         Args:
-            *arrays: the array of the only input, or one dict of arrays by input name.
-            **named: the arrays by input name.
+            *arrays: the array of the only input, or one dict of arrays by input name; of a tabular model also
+                {column: values} or a data frame, as `Columns.matrices` takes it: columns of other names are ignored.
+            **named: the arrays by input name, or the columns by theirs.
 
         Returns:
             The output array, or a dict of arrays by name where there are several.
 
         Raises:
-            ValueError: names, shapes or batch sizes that do not fit the signature.
+            ValueError: names, shapes or batch sizes that do not fit the signature; a missing column.
             TypeError: a dtype that cannot become the input's without loss of kind.
         """
         inputs = self._by_name(arrays, named)
@@ -80,6 +85,9 @@ class Engine:
         names = list(self.signature.inputs)
         if len(arrays) > 1 or (arrays and named):
             raise ValueError(f"Give one array, one dict or keywords, by these names: {names}.")
+        rows = arrays[0] if arrays else named
+        if self.columns and self.columns.given(rows):
+            return self.columns.matrices(rows)
         if arrays:
             named = arrays[0] if isinstance(arrays[0], dict) else {names[0]: arrays[0]}
         if set(named) != set(names):

@@ -31,6 +31,11 @@ class SavedModelEngine(Engine):
         )
         self._run = graph.served(concrete)
 
+    @property
+    def signatures(self):
+        """{name: function} of the SavedModel's signatures, as plain TensorFlow calls them."""
+        return self._loaded.signatures
+
     def raw(self, files):
         """Labels and scores of encoded images or of texts, best first; or how texts go on.
 

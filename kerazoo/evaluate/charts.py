@@ -130,6 +130,16 @@ def curves(points, *, x, y, highlight=(), diagonal=None, markers=False):
     return svg(figure)
 
 
+def scatter(truth, answers, *, x, y):
+    """Predicted over true numbers, each a dot, and the line on which both are equal, as an SVG."""
+    figure, axis = figure_and_axes(5.2, 5.2)
+    ends = [min(np.min(truth), np.min(answers)), max(np.max(truth), np.max(answers))]
+    axis.plot(ends, ends, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    axis.scatter(truth, answers, color=BLUE, s=12, alpha=0.6, linewidths=0)
+    axis.set(xlabel=x, ylabel=y)
+    return svg(figure)
+
+
 def equity(strategies, *, highlight=()):
     """What one unit became by each strategy, and how far it stood below its peak, as an SVG.
 

@@ -6,31 +6,36 @@ import numpy as np
 
 from kerazoo.extras import need
 
-# The first two give probabilities of classes; the last never sees a class and says how unlike the others a row is.
-CLASSIFIERS = ("logistic regression", "gradient boosting")
+# Those of classes give probabilities; the last never sees a class and says how unlike the others a row is.
+CLASSIFIERS = ("logistic regression", "gradient boosting", "class shares")
+REGRESSORS = ("ridge regression", "gradient boosting", "mean")
 ANOMALY = "isolation forest"
+PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # Of ridge regression, chosen by leave-one-out errors.
 
 
 def fitted(name, train, *, seed=0):
     """Fits a scikit-learn pipeline to a `Table`.
 
     Args:
-        name: one of `CLASSIFIERS` or `ANOMALY`.
+        name: one of `CLASSIFIERS` or `ANOMALY`, or of `REGRESSORS` where the target is a number.
         train: the `Table`.
         seed: of the fit.
 
     Returns:
-        A function from a `Table` to probabilities, (N, classes) float64, or to how unlike the others, (N,).
+        A function from a `Table` to probabilities, (N, classes) float64, or to numbers or how unlike the others, (N,).
 
     Raises:
         ImportError: without scikit-learn or pandas.
     """
-    model = _pipeline(name, seed)
+    model = _pipeline(name, seed, regression=not train.classes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # A fit that stops early still answers; its score is counted.
         model.fit(_frame(train), train.target)
     if name == ANOMALY:
         return lambda table: -model.score_samples(_frame(table))
+
+    if not train.classes:
+        return lambda table: model.predict(_frame(table))
 
     def probabilities(table):
         answers = np.zeros((len(table), len(table.classes)))
@@ -40,12 +45,13 @@ def fitted(name, train, *, seed=0):
     return probabilities
 
 
-def _pipeline(name, seed):
+def _pipeline(name, seed, *, regression):
     need("sklearn")
     from sklearn.compose import make_column_selector, make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, IsolationForest
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
@@ -53,13 +59,20 @@ def _pipeline(name, seed):
     if name == "gradient boosting":
         encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
         columns = make_column_transformer(("passthrough", numbers), (encoder, words))
-        return make_pipeline(columns, HistGradientBoostingClassifier(random_state=seed))
+        boosting = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+        return make_pipeline(columns, boosting(random_state=seed))
     columns = make_column_transformer(
         (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
         (OneHotEncoder(handle_unknown="ignore"), words),
     )
-    last = IsolationForest(random_state=seed) if name == ANOMALY else LogisticRegression(max_iter=500)
-    return make_pipeline(columns, last)
+    last = {
+        "logistic regression": LogisticRegression(max_iter=500),
+        "ridge regression": RidgeCV(PENALTIES),
+        "class shares": DummyClassifier(strategy="prior"),
+        "mean": DummyRegressor(),
+        ANOMALY: IsolationForest(random_state=seed),
+    }
+    return make_pipeline(columns, last[name])
 
 
 def _frame(table):

@@ -72,9 +72,11 @@ def add_rest(report, record, lead):
     """The sections that end every report: learning curves, files, data and settings."""
     table, training = record["dataset"], record["training"]
     with report.section("Learning curves", "The weights of the marked epoch were kept."):
-        curves = charts.learning_curves(training["history"], best=training["best_epoch"] - 1)
-        report.figures((curves, "loss and accuracy by epoch"))
-    with report.section("Exported files", "Each takes the raw columns and gives probabilities; loaded again, tested."):
+        metric = ("accuracy", "Accuracy") if table["classes"] else ("mae", "Mean absolute error / deviation")
+        options = {"metric": metric[0], "title": metric[1]}
+        curves = charts.learning_curves(training["history"], best=training["best_epoch"] - 1, **options)
+        report.figures((curves, f"loss and {metric[1].lower()} by epoch"))
+    with report.section("Exported files", "Each takes the raw columns by their names; loaded again, tested."):
         report.table(*files(record, lead))
     tests = ", ".join(f"{count:,} of {part}" for part, count in table["tests"].items())
     split = f"{table['development']:,} rows to develop on, {tests}: {table['split']}"

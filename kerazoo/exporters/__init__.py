@@ -10,6 +10,7 @@ import json
 from kerazoo import global_state
 from kerazoo.engines.interface import Interface
 from kerazoo.exporters import (
+    columns,
     data,
     onnx,
     raw,
@@ -32,7 +33,7 @@ from kerazoo.registry import unknown_choice
 __all__ = ["ExportError", "ExportReport", "ExportedFile", "export"]
 
 FORMATS = ("saved_model", "tflite", "onnx")
-SIGNATURES = ("tensors", "raw")
+SIGNATURES = ("tensors", "raw", "columns")
 ON_ERROR = ("raise", "record")
 
 
@@ -71,13 +72,17 @@ def export(
         signature: "tensors", or "raw" for a further SavedModel endpoint from image files' bytes, or
             with a `tokenizer` from texts, to labels and scores; of a language model, to how texts go on; of a
             translator, to other texts; of a tagger, to words and their tags; of a reader, from questions and
-            passages to answers.
+            passages to answers; or "columns" for a further SavedModel endpoint of a tabular model, which takes one
+            tensor for each column, by its name: float32 numbers and strings, (B,) or (B, 1).
         tokenizer: a layer from texts to ids, for a model that takes ids; `tokenizer.json` holds it for
             the files that take ids alone.
         metadata: a JSON-able dict that travels along. Used here: "labels" (one for each class);
             "preprocessing": {"resize": "bilinear", "fit": "stretch" | "crop" | "pad", "antialias":
             False}; "output": "logits" | "probabilities"; "top_k": 5; "generate" of a language model: what
-            `kerazoo.generation.texts.Writer.write` takes ("tokens", "temperature", "seed", ...).
+            `kerazoo.generation.texts.Writer.write` takes ("tokens", "temperature", "seed", ...); of a
+            tabular model "numeric" and "categories", the names of its inputs' columns, and "words",
+            {column: those that training saw}; `signature="columns"` adds "columns", {column: its name
+            in that signature}.
         verify: reload, compare and time every file.
         on_error: "raise", or "record": files that fail are left out, their reasons are in
             `report.failures`, and the others are exported.
@@ -132,9 +137,12 @@ def export(
     if first is not None:
         interface.unpack(first)  # Refuses data that does not fit, before anything is converted.
     endpoint = None
-    if signature == "raw":
-        if "saved_model" not in formats:
-            raise ValueError(f'`signature="raw"` is an endpoint of the format "saved_model". Received: {formats}.')
+    if signature != "tensors" and "saved_model" not in formats:
+        raise ValueError(f'`signature="{signature}"` is an endpoint of the format "saved_model". Received: {formats}.')
+    if signature == "columns":
+        endpoint = columns.endpoint(interface, metadata)
+        metadata["columns"] = endpoint.columns.inputs
+    elif signature == "raw":
         if tokenizer is None:
             raw.check(interface, metadata)
             endpoint = raw.endpoint(interface, metadata)
@@ -152,8 +160,10 @@ def export(
             raw.check_texts(interface, metadata, tokenizer)
             endpoint = raw.of_texts(interface, metadata, tokenizer)
 
-    def check(served):
-        return raw_check.problem(served, interface, metadata, tokenizer)
+    def check(engine, inputs):
+        if signature == "columns":
+            return endpoint.problem(engine.signatures[signature], inputs)
+        return raw_check.problem(engine.raw, interface, metadata, tokenizer)
 
     shapes = _shapes(interface, representative_data, needed="tflite" in formats or quantize)
     with new_version(path) as (folder, move):
@@ -162,7 +172,7 @@ def export(
         if tokenizer is not None:
             writing.write_tokenizer(tokenizer)
         if verify:
-            writing.verify(representative_data, check_raw=check if endpoint else None)
+            writing.verify(representative_data, check_endpoint=(signature, check) if endpoint else None)
         return _finish(writing.report(verified=verify), folder, move)
 
 

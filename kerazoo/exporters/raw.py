@@ -28,6 +28,13 @@ class Raw:
     takes: str | tuple
     resource: object = None
 
+    def add_to(self, archive):
+        """Adds the signature `raw` to a `keras.export.ExportArchive`."""
+        if self.resource is not None:
+            archive.track(self.resource)
+        takes = (self.takes,) if isinstance(self.takes, str) else self.takes
+        archive.add_endpoint("raw", self.function, [tf.TensorSpec((None,), tf.string, name=name) for name in takes])
+
 
 def check(interface, metadata):
     """Refuses what the endpoint cannot serve, before anything is written.

@@ -8,14 +8,14 @@ import tensorflow as tf
 
 
 def write(interface, folder, *, batch_size=None, shapes=None, raw=None, positional=False):
-    """Writes the endpoints `serve` and `serving_default` (inference mode), and `raw` where asked.
+    """Writes the endpoints `serve` and `serving_default` (inference mode), and `raw` or `columns` where asked.
 
     Args:
         interface: the model's `Interface`.
         folder: where to; existing files of other names in it stay.
         batch_size: the only batch it takes; None takes any.
         shapes: {input: shape} for sizes that the model leaves open.
-        raw: the endpoint from files or texts to labels and scores, a `Raw`, or None.
+        raw: the endpoint from files or texts, a `Raw`, or from columns, a `ColumnEndpoint`; or None.
         positional: let `serve` take the inputs as the model's call does too (one array, a list, a dictionary), as
             Keras's own export and `keras.layers.TFSMLayer` do. Converters need the names alone.
     """
@@ -33,10 +33,7 @@ def write(interface, folder, *, batch_size=None, shapes=None, raw=None, position
         endpoint.get_concrete_function(interface.pack(specs))
     archive.add_endpoint("serve", endpoint)
     if raw:
-        if raw.resource is not None:
-            archive.track(raw.resource)
-        takes = (raw.takes,) if isinstance(raw.takes, str) else raw.takes
-        archive.add_endpoint("raw", raw.function, [tf.TensorSpec((None,), tf.string, name=name) for name in takes])
+        raw.add_to(archive)
     archive.write_out(str(folder), verbose=False)
 
 

@@ -101,12 +101,13 @@ class Writing:
         """What turns texts into the ids that the files take, as Keras's JSON."""
         write_json(keras.saving.serialize_keras_object(tokenizer), self.folder / names.TOKENIZER)
 
-    def verify(self, data, *, check_raw=None):
+    def verify(self, data, *, check_endpoint=None):
         """Reloads every file from disk, compares it with the model, and times the ones that pass.
 
         Args:
             data: representative inputs, or None for random ones.
-            check_raw: from the reloaded `raw` endpoint to what is wrong with it; None where there is no such endpoint.
+            check_endpoint: the name of a further endpoint, and `(reloaded engine, inputs)` -> what is wrong with it, or
+                None; None where there is no such endpoint.
         """
         if data is None:
             inputs = self.interface.random(RANDOM_SAMPLES)
@@ -122,8 +123,8 @@ class Writing:
             engine = None
             if problem is None:
                 engine, problem = self._compare(file, interface, inputs, reference)
-            if problem is None and check_raw and file.format == "saved_model":
-                problem = _raw_problem(engine, check_raw)
+            if problem is None and check_endpoint and file.format == "saved_model":
+                problem = _endpoint_problem(*check_endpoint, engine, inputs)
             if problem:
                 self._fail(file, problem)
                 continue
@@ -253,12 +254,12 @@ def _reference(interface, inputs, size=32):
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
-def _raw_problem(engine, check):
+def _endpoint_problem(name, check, engine, inputs):
     try:
-        found = check(engine.raw)
+        found = check(engine, inputs)
     except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
-        return f"The endpoint `raw` was written and does not run: {error}"
-    return found and f"The endpoint `raw` does not answer as the model does: {found}."
+        return f"The endpoint `{name}` was written and does not run: {error}"
+    return found and f"The endpoint `{name}` does not answer as the model does: {found}."
 
 
 def _not_finite(reference):
