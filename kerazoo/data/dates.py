@@ -85,7 +85,7 @@ def read_dates(cells, where="the column", *, date_format=None):
         _refuse(~(np.abs(seconds) <= LAST), cells, where)
         return _counted(pandas.to_numeric(cells).to_numpy(), date_format), f"as {date_format}"
     if len(numbers) and np.isfinite(numbers).all():
-        kind = number_kind(numbers)
+        kind = _kind_of_cells(cells, numbers)
         if kind == "digits":
             cells = pandas.Series(_digits(numbers), index=cells.index)
         elif kind is None or date_format:
@@ -135,6 +135,21 @@ def number_kind(numbers):
     if whole and low >= 180_000 and high <= 220_012 and np.isin(numbers % 100, range(1, 13)).all():
         return "month"
     return "excel" if EXCEL_RANGE[0] <= low and high < EXCEL_RANGE[1] else None
+
+
+def _kind_of_cells(cells, numbers):
+    """`number_kind`, but None where six digits can be a day as well: 010221, or 200101 among others than months."""
+    kind = number_kind(numbers)
+    six = [word for word in cells.astype(str).str.strip() if len(word) == 6 and word.isdigit()]
+    if kind == "excel" and any(word.startswith("0") for word in six):
+        return None
+    if kind == "month" and len(six) == len(numbers):
+        years, months = numbers.astype("int64") // 100, numbers.astype("int64") % 100
+        days = _valid(_full_years(years // 100, 2), years % 100, months).all()
+        steps = np.unique(np.diff(np.unique(12 * years + months)))
+        if (days and not np.array_equal(steps, [1])) or not _valid(years, months, 1, *YEARS).all():
+            return None
+    return kind
 
 
 def _digits(numbers):

@@ -201,7 +201,15 @@ def _coco(path):
     train, categories = read_coco(by_part["train"])
     numbers = {key: number for number, key in enumerate(categories)}
     others = [part for part in SPELLINGS if part in by_part and part != "train"]
-    records = {part: read_coco(by_part[part], classes=numbers)[0] for part in others}
+    records = {}
+    for part in others:
+        records[part], named = read_coco(by_part[part], classes=numbers)
+        for key in named:
+            if key in categories and named[key] != categories[key]:
+                raise ValueError(
+                    f"A category must have one name in all files: {key} is {categories[key]!r} in {by_part['train']}. "
+                    f"Received: {named[key]!r} in {by_part[part]}."
+                )
     return {"train": train + flawed(left_out)} | records, tuple(categories.values()), tuple(categories)
 
 
