@@ -167,6 +167,14 @@ def test_refusals_say_the_line(cells, options, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("date_format", ["%", "%Q"])
+def test_a_pattern_that_is_none_is_refused_before_a_column_is_looked_for(date_format):
+    with pytest.raises(
+        ValueError, match=r"`date_format` \(--date-format\) must be a pattern of strptime.*Received: '%"
+    ):
+        read_series(io.StringIO("day,load\n2024-01-01,1\n2024-01-02,2\n"), date_format=date_format)
+
+
 def test_only_dates_look_like_dates():
     def looks(name, cells):
         return looks_like_dates(pandas.Series(cells, name=name))

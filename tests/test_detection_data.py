@@ -201,6 +201,13 @@ def test_coco_of_odd_types_is_refused_in_one_line(annotations, tmp_path, key, ch
         detection_sets.from_path(tmp_path / "boxes.json")
 
 
+@pytest.mark.parametrize("rows", [5, "bbox", [5], [None], {"a": 1}])
+def test_a_folder_whose_coco_file_has_no_list_of_annotations(tmp_path, rows):
+    (tmp_path / "boxes.json").write_text(json.dumps({"images": [], "annotations": rows, "categories": []}))
+    with pytest.raises(ValueError, match='"annotations" in .*boxes.json must be a list of objects'):
+        detection_sets.from_path(tmp_path)
+
+
 def test_coco_numbers_written_as_text(annotations, tmp_path):
     content = detection_coco.as_coco(annotations, CLASSES)
     for row in content["images"]:

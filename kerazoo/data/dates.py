@@ -109,7 +109,7 @@ def looks_like_dates(cells, date_format=None):
     if not len(cells):
         return False
     if date_format and "%" in date_format:
-        return bool(pandas.to_datetime(cells, format=date_format, errors="coerce", utc=True).notna().all())
+        return bool(_parsed_by_pattern(cells, date_format).notna().all())
     numbers = pandas.to_numeric(cells, errors="coerce").to_numpy("float64", na_value=np.nan)
     if np.isfinite(numbers).any():
         words = re.split(r"[^a-z]+", str(cells.name).lower())
@@ -182,13 +182,20 @@ def _counted(numbers, kind):
     return micros.astype("int64").astype("datetime64[us]")
 
 
-def _by_pattern(cells, where, date_format):
+def _parsed_by_pattern(cells, date_format):
+    """A pandas Series of stamps in UTC, NaT where a cell is not of the pattern."""
     import pandas
 
     try:
-        parsed = pandas.to_datetime(cells.astype(str).str.strip(), format=date_format, errors="coerce", utc=True)
+        return pandas.to_datetime(cells.astype(str).str.strip(), format=date_format, errors="coerce", utc=True)
     except ValueError as error:
-        raise ValueError(f"`date_format` must be a pattern of strptime: {error}. Received: {date_format!r}.") from error
+        raise ValueError(
+            f"`date_format` (--date-format) must be a pattern of strptime: {error}. Received: {date_format!r}."
+        ) from error
+
+
+def _by_pattern(cells, where, date_format):
+    parsed = _parsed_by_pattern(cells, date_format)
     _refuse(parsed.isna().to_numpy(), cells, where)
     return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
 

@@ -213,6 +213,11 @@ def _coco(path):
     return {"train": train + flawed(left_out)} | records, tuple(categories.values()), tuple(categories)
 
 
+def _may_have_boxes(rows):
+    """False of annotations without boxes; what is no list of annotations is the reader's to refuse."""
+    return not rows or not isinstance(rows, list) or any(not isinstance(row, dict) or "bbox" in row for row in rows)
+
+
 def _coco_files(folder):
     """`(files, [(name, reason)])`: the JSON files of a folder, and of its folders, that are COCO annotations of boxes.
 
@@ -230,7 +235,7 @@ def _coco_files(folder):
             content = json.loads(read_text(path))
         except (json.JSONDecodeError, RecursionError, OSError):
             continue  # Another kind of file; there may be any beside the annotations.
-        if is_coco(content) and (not content["annotations"] or any("bbox" in row for row in content["annotations"])):
+        if is_coco(content) and _may_have_boxes(content["annotations"]):
             files.append(path)
         elif isinstance(content, dict) and {"images", "categories"} <= set(content):
             left_out.append((name, "COCO's images without boxes"))
