@@ -87,7 +87,7 @@ def options(words):
             raise ValueError(f"`--option` must be NAME=VALUE. Received: {word!r}.")
         try:
             named[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             named[name] = value
     return named
 

@@ -229,6 +229,24 @@ def test_folder_with_its_own_splits(photos):
     assert data.split == "the folder's own train, validation, test"
 
 
+@pytest.mark.parametrize("parts", [("training_set", "test_set"), ("seg_train", "seg_test"), ("val", "test")])
+def test_folders_of_parts_by_other_names_are_no_classes(photos, parts):
+    root = photos.parent / "parted"
+    for part in parts:
+        for name in ("red", "blue"):
+            save(root / part / name / "0.png")
+    with pytest.raises(ValueError, match=r"must be called train, validation, test.*Received: .*'blue', 'red'"):
+        folders.from_folder(root, size=(8, 8))
+
+
+def test_words_in_names_of_classes_make_no_parts(photos):
+    root = photos.parent / "words"
+    for name in ("train ticket", "test tube"):
+        for i in range(4):
+            save(root / name / f"{i}.png")
+    assert folders.from_folder(root, size=(8, 8)).classes == ("test tube", "train ticket")
+
+
 def test_unreadable_files_are_counted_and_named(photos):
     (photos / "red" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n then nothing")
     whole = (photos / "blue" / "0.jpg").read_bytes()

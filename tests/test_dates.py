@@ -121,6 +121,8 @@ def test_days_of_excel_years_and_dates_of_parquet():
     assert same(read(["44197.0416667", "44197.08333"]), ["2021-01-01 01:00", "2021-01-01 02:00"])
     assert same(read(["2019", "2020"]), ["2019-01-01", "2020-01-01"])
     assert same(read(["201911", "201912"]), ["2019-11-01", "2019-12-01"])
+    assert same(read(["200911", "200912", "201001"]), ["2009-11-01", "2009-12-01", "2010-01-01"])
+    assert same(read(["210105"], date_format="%y%m%d"), ["2021-01-05"])
     assert same(read([datetime.date(2021, 2, 1)]), ["2021-02-01"])
     assert same(read(pandas.to_datetime(["2021-01-01 01:00"]).tz_localize("Europe/Berlin")), ["2021-01-01"])
 
@@ -147,6 +149,9 @@ def test_zones_midnights_and_two_digit_years():
         (["2021-01-01", ""], {}, "line 3, .*''"),
         (["2021-01-01 25:00"], {}, "line 2, "),
         ([1.5, 2.5], {}, "must be text, Unix time"),
+        (["210105", "210106", "210107"], {}, "must be text, Unix time.*--date-format.*'210105'"),
+        (["200101", "200201", "200301"], {}, "must be text, Unix time.*'200101'"),  # Months of 2020, or Januaries.
+        (["010121", "020121", "030121"], {}, "must be text, Unix time.*'010121'"),
         (["2021-01-01"], {"date_format": "day-first"}, "must be one that fits '2021-01-01': year-first"),
         (["2021-01-01"], {"date_format": "dd/mm"}, r"`date_format` \(--date-format\) must be one of day-first"),
         (["2021-01-01"], {"date_format": "%Q"}, "must be a pattern of strptime"),
@@ -160,6 +165,14 @@ def test_refusals_say_the_line(cells, options, message):
     with pytest.raises(ValueError, match=message) as error:
         read(cells, **options)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("date_format", ["%", "%Q"])
+def test_a_pattern_that_is_none_is_refused_before_a_column_is_looked_for(date_format):
+    with pytest.raises(
+        ValueError, match=r"`date_format` \(--date-format\) must be a pattern of strptime.*Received: '%"
+    ):
+        read_series(io.StringIO("day,load\n2024-01-01,1\n2024-01-02,2\n"), date_format=date_format)
 
 
 def test_only_dates_look_like_dates():

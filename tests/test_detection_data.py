@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerazoo.data import boxes as box_formats
-from kerazoo.data import detection_coco, detection_sets, detection_voc, detection_yolo
+from kerazoo.data import detection_coco, detection_sets, detection_voc, detection_yolo, voc_xml
 from kerazoo.data.decode import decode
 from kerazoo.data.detection import Annotations, Flaws, Record, checked
 
@@ -122,6 +122,31 @@ def test_yolo_by_its_yaml(annotations, tmp_path):
     assert classes == CLASSES and {part: len(found) for part, found in parts.items()} == {"train": 1, "val": 1}
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("names: {0: cat, 2: dog}", "every class from 0 on.*'2': 'dog'"),
+        ("nc: 3\nnames: [cat, dog]", "every class from 0 on, as many as `nc` says.*nc 3"),
+        ("names: [cat, cat]", "different names.*'cat', 'cat'"),
+        (": : :", "must be YAML"),
+    ],
+)
+def test_names_that_do_not_number_the_classes_are_refused(annotations, tmp_path, content, message):
+    pytest.importorskip("yaml")
+    (tmp_path / "data.yaml").write_text(content)
+    with pytest.raises(ValueError, match=message) as error:
+        detection_sets.from_path(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("names", ["cat\n\ndog\n", "cat\ncat\n"])
+def test_lines_of_names_count_the_classes(annotations, tmp_path, names):
+    detection_yolo.write_yolo(annotations, tmp_path / "labels")
+    (tmp_path / "classes.txt").write_text(names)
+    with pytest.raises(ValueError, match="classes.txt, line 2, must have a class's name of its own"):
+        detection_sets.from_path(tmp_path)
+
+
 @pytest.mark.parametrize("format", detection_sets.FORMATS)
 def test_a_users_folder_is_recognised(annotations, tmp_path, format):
     folder = tmp_path / "mine"
@@ -148,6 +173,56 @@ def test_parts_of_several_coco_files(annotations, tmp_path):
     data = detection_sets.from_path(tmp_path)
     assert [len(data.train), len(data.validation), len(data.test)] == [3, 3, 3]
     assert data.train.counts(2).tolist() == [1, 1], "who is to be ignored does not count"
+
+
+def test_a_category_has_one_name_in_all_coco_files(annotations, tmp_path):
+    for part, classes in (("train", CLASSES), ("test", ("kitten", "dog"))):
+        for position, name in enumerate(annotations.names):
+            save(tmp_path / part / name, annotations.pixels(position))
+        detection_coco.write_coco(annotations, classes, tmp_path / part / "_annotations.coco.json")
+    with pytest.raises(ValueError, match="one name in all files: 1 is 'cat' in .*Received: 'kitten' in "):
+        detection_sets.from_path(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("categories", {"id": "1"}, "must be all numbers or all texts"),
+        ("annotations", {"image_id": [1]}, r"`image_id` must be a number or text. Received: \[1\] in .*annotation 1"),
+        ("annotations", {"category_id": {"a": 1}}, "`category_id` must be a number or text.*annotation 1"),
+        ("images", {"width": "wide"}, '"height" and "width" in .* must be numbers'),
+    ],
+)
+def test_coco_of_odd_types_is_refused_in_one_line(annotations, tmp_path, key, change, message):
+    content = detection_coco.as_coco(annotations, CLASSES)
+    content[key][0] |= change
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        detection_sets.from_path(tmp_path / "boxes.json")
+
+
+@pytest.mark.parametrize("rows", [5, "bbox", [5], [None], {"a": 1}])
+def test_a_folder_whose_coco_file_has_no_list_of_annotations(tmp_path, rows):
+    (tmp_path / "boxes.json").write_text(json.dumps({"images": [], "annotations": rows, "categories": []}))
+    with pytest.raises(ValueError, match='"annotations" in .*boxes.json must be a list of objects'):
+        detection_sets.from_path(tmp_path)
+
+
+def test_coco_numbers_written_as_text(annotations, tmp_path):
+    content = detection_coco.as_coco(annotations, CLASSES)
+    for row in content["images"]:
+        row |= {"height": str(row["height"]), "width": str(row["width"])}
+    for row in content["annotations"]:
+        row["iscrowd"] = str(row["iscrowd"])
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    records, _ = detection_coco.read_coco(tmp_path / "boxes.json")
+    same(checked(records, Flaws()), annotations)
+
+
+def test_an_object_of_voc_has_a_class():
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+    with pytest.raises(ValueError, match=r"`name`.*Received: none in 0.xml, object 1"):
+        voc_xml.parse_annotation(f"<annotation><object><name/>{box}</object></annotation>".encode(), "0.xml")
 
 
 def test_entities_are_not_expanded():

@@ -44,7 +44,9 @@ def test_dialogues_become_pairs_with_what_was_said_before(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ["no json", '"a"', '{"text": ["a", "b"]}', "[1, 2]", '{"messages": [{"role": "user"}]}']
+    "line",
+    ["no json", '"a"', '{"text": ["a", "b"]}', "[1, 2]", '{"messages": [{"role": "user"}]}', "[" * 100_000],
+    ids=["words", "text", "key", "numbers", "no content", "deep"],
 )
 def test_lines_that_are_no_dialogue_are_refused_by_number(tmp_path, line):
     (tmp_path / "d.jsonl").write_text(f'["a", "b"]\n{line}\n')

@@ -264,6 +264,20 @@ def test_series_without_a_header_without_stamps_and_with_decimal_commas():
         read_series(io.StringIO("month,x\nJänner,2\nFeber,4\n"), grid="rows")
 
 
+def test_row_numbers_and_trailing_separators_are_no_columns():
+    rows = "\n".join(f"{row},2024-01-0{row + 1},{row}.5," for row in range(5))
+    series = read_series(io.StringIO(f",day,load,\n{rows}\n"))
+    assert series.columns == ("load",) and series.values[:, 0].tolist() == [0.5, 1.5, 2.5, 3.5, 4.5]
+    assert "counts the rows and is left out. Columns without a name and a value are left out: 1." in series.notes[0]
+
+
+def test_cells_of_spreadsheets_without_a_value_are_empty_and_words_among_numbers_are_said(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b,kind\n1,1,p\nN/A,2,n\n#N/A,3,n\n4,4,p\n5,many,n\n")
+    table = read_table(tmp_path / "rows.csv", target="kind")
+    assert list(table.numeric) == ["a"] and np.isnan(table.numeric["a"]).tolist() == [False, True, True, False, False]
+    assert "'b' is read as words: 1 cells are no number, 'many'." in table.notes
+
+
 def test_unix_time_is_found_as_the_column_of_stamps():
     text = "ts,x\n" + "".join(f"{1_609_459_200_000 + i * 3_600_000},{i}\n" for i in range(4))
     assert str(read_series(io.StringIO(text)).stamps[3]) == "2021-01-01T03:00:00"

@@ -85,7 +85,7 @@ def read_dates(cells, where="the column", *, date_format=None):
         _refuse(~(np.abs(seconds) <= LAST), cells, where)
         return _counted(pandas.to_numeric(cells).to_numpy(), date_format), f"as {date_format}"
     if len(numbers) and np.isfinite(numbers).all():
-        kind = number_kind(numbers)
+        kind = _kind_of_cells(cells, numbers)
         if kind == "digits":
             cells = pandas.Series(_digits(numbers), index=cells.index)
         elif kind is None or date_format:
@@ -109,7 +109,7 @@ def looks_like_dates(cells, date_format=None):
     if not len(cells):
         return False
     if date_format and "%" in date_format:
-        return bool(pandas.to_datetime(cells, format=date_format, errors="coerce", utc=True).notna().all())
+        return bool(_parsed_by_pattern(cells, date_format).notna().all())
     numbers = pandas.to_numeric(cells, errors="coerce").to_numpy("float64", na_value=np.nan)
     if np.isfinite(numbers).any():
         words = re.split(r"[^a-z]+", str(cells.name).lower())
@@ -135,6 +135,21 @@ def number_kind(numbers):
     if whole and low >= 180_000 and high <= 220_012 and np.isin(numbers % 100, range(1, 13)).all():
         return "month"
     return "excel" if EXCEL_RANGE[0] <= low and high < EXCEL_RANGE[1] else None
+
+
+def _kind_of_cells(cells, numbers):
+    """`number_kind`, but None where six digits can be a day as well: 010221, or 200101 among others than months."""
+    kind = number_kind(numbers)
+    six = [word for word in cells.astype(str).str.strip() if len(word) == 6 and word.isdigit()]
+    if kind == "excel" and any(word.startswith("0") for word in six):
+        return None
+    if kind == "month" and len(six) == len(numbers):
+        years, months = numbers.astype("int64") // 100, numbers.astype("int64") % 100
+        days = _valid(_full_years(years // 100, 2), years % 100, months).all()
+        steps = np.unique(np.diff(np.unique(12 * years + months)))
+        if (days and not np.array_equal(steps, [1])) or not _valid(years, months, 1, *YEARS).all():
+            return None
+    return kind
 
 
 def _digits(numbers):
@@ -167,13 +182,20 @@ def _counted(numbers, kind):
     return micros.astype("int64").astype("datetime64[us]")
 
 
-def _by_pattern(cells, where, date_format):
+def _parsed_by_pattern(cells, date_format):
+    """A pandas Series of stamps in UTC, NaT where a cell is not of the pattern."""
     import pandas
 
     try:
-        parsed = pandas.to_datetime(cells.astype(str).str.strip(), format=date_format, errors="coerce", utc=True)
+        return pandas.to_datetime(cells.astype(str).str.strip(), format=date_format, errors="coerce", utc=True)
     except ValueError as error:
-        raise ValueError(f"`date_format` must be a pattern of strptime: {error}. Received: {date_format!r}.") from error
+        raise ValueError(
+            f"`date_format` (--date-format) must be a pattern of strptime: {error}. Received: {date_format!r}."
+        ) from error
+
+
+def _by_pattern(cells, where, date_format):
+    parsed = _parsed_by_pattern(cells, date_format)
     _refuse(parsed.isna().to_numpy(), cells, where)
     return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
 

@@ -19,7 +19,7 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 DECIMALS = {"point": ".", "comma": ","}
 USUAL = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}  # Where several separators would do.
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
-EMPTY = ("", "na", "nan", "null", "none", "?")
+EMPTY = ("", "na", "nan", "null", "none", "?", "n/a", "#n/a", "<na>")
 SAMPLE_ROWS, SAMPLE_SIZE = 200, 2**18  # What the dialect is recognised by: rows, and characters.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 # Decimal sign -> numbers with a fraction, and whole ones with the other sign between their thousands.
@@ -168,7 +168,8 @@ def read_cells(path, dialect=None, *, what="A table"):
     frame = _frame(text, dialect, where)
     if "," in text and (dialect.separator != "comma" or dialect.quote in text):
         frame, dialect = _with_points(frame, dialect, known, where)
-    return frame, f"{str(dialect).capitalize()}."
+    frame, left_out = _named(frame, text, dialect, where)
+    return frame, f"{str(dialect).capitalize()}.{left_out}"
 
 
 def _quote(sample):
@@ -278,6 +279,21 @@ def _frame(text, dialect, where):
     frame.columns = [str(name).strip() for name in frame.columns]
     frame.index = frame.index + dialect.skipped - (0 if dialect.header else 1)
     return frame
+
+
+def _named(frame, text, dialect, where):
+    """(the frame without empty columns and row numbers that have no name, a sentence on what is left out, or "")."""
+    head = next(rows_of(text[:SAMPLE_SIZE], dialect, where), (1, []))[1] if dialect.header else ()
+    unnamed = [place for place, name in enumerate(head) if not name.strip()]
+    empty = [place for place in unnamed if frame.iloc[:, place].astype(str).str.strip().isin(("", "nan")).all()]
+    rows = [str(row) for row in range(len(frame) + 1)]
+    counted = unnamed[:1] == [0] and len(frame) > 1 and frame.iloc[:, 0].tolist() in (rows[:-1], rows[1:])
+    dropped = sorted({*empty, *([0] if counted else [])})
+    if not dropped or len(dropped) == frame.shape[1]:
+        return frame, ""
+    said = " A first column without a name counts the rows and is left out." if counted else ""
+    said += f" Columns without a name and a value are left out: {len(empty)}." if empty else ""
+    return frame.iloc[:, [place for place in range(frame.shape[1]) if place not in dropped]], said
 
 
 def _with_points(frame, dialect, known, where):

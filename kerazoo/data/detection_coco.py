@@ -56,24 +56,27 @@ def read_coco(file, *, images=None, classes=None):
             str(row["file_name"]),
             str(folder / row["file_name"]),
             format="xywh",
-            stated=(row["height"], row["width"]) if row.get("height") and row.get("width") else None,
+            stated=_size(row, file),
             id=row["id"],
         )
         for row in content["images"]
     }
     for row in content["annotations"]:
         place = f"{file.name}, annotation {row.get('id')}"
-        if row.get("image_id") not in records:
+        for key in ("image_id", "category_id"):
+            if not isinstance(row.get(key), int | str):
+                raise ValueError(f"`{key}` must be a number or text. Received: {row.get(key)!r:.80} in {place}.")
+        if row["image_id"] not in records:
             raise ValueError(
-                f"Every box must belong to an image of the file. Received: {row.get('image_id')} in {place}."
+                f"Every box must belong to an image of the file. Received: {row['image_id']!r} in {place}."
             )
-        if row.get("category_id") not in numbers:
+        if row["category_id"] not in numbers:
             known = ", ".join(f"{key} ({categories.get(key, '?')})" for key in list(numbers)[:20])
-            raise ValueError(f"`category_id` must be one of {known}. Received: {row.get('category_id')} in {place}.")
+            raise ValueError(f"`category_id` must be one of {known}. Received: {row['category_id']!r} in {place}.")
         record = records[row["image_id"]]
         record.boxes.append(_four(row.get("bbox"), place))
         record.classes.append(numbers[row["category_id"]])
-        record.ignored.append(bool(row.get("iscrowd")))
+        record.ignored.append(str(row.get("iscrowd")) in ("1", "1.0", "True"))
         record.places.append(place)
     return list(records.values()), categories
 
@@ -186,6 +189,8 @@ def _check_rows(content, file):
     for key in ("images", "annotations", "categories"):
         if not isinstance(content[key], list) or not all(isinstance(row, dict) for row in content[key]):
             raise ValueError(f'"{key}" in {file} must be a list of objects. Received: {str(content[key])[:80]}.')
+        if len({type(row.get("id")) for row in content[key]}) > 1 and key == "categories":
+            raise ValueError(f'The ids of "{key}" in {file} must be all numbers or all texts. Received: both.')
     for key, field, kinds in REQUIRED:
         owners = {}
         for row in content[key]:
@@ -196,6 +201,17 @@ def _check_rows(content, file):
                 raise ValueError(
                     f'No two of "{key}" in {file} may have one id. Received: {str(other)[:80]} and {str(row)[:80]}.'
                 )
+
+
+def _size(row, file):
+    """(height, width) that an image's row states, or None where it states none."""
+    size = row.get("height"), row.get("width")
+    if not all(size):
+        return None
+    try:
+        return tuple(int(float(side)) for side in size)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f'"height" and "width" in {file} must be numbers. Received: {str(row)[:80]}.') from None
 
 
 def _four(box, place):

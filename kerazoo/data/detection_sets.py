@@ -201,8 +201,21 @@ def _coco(path):
     train, categories = read_coco(by_part["train"])
     numbers = {key: number for number, key in enumerate(categories)}
     others = [part for part in SPELLINGS if part in by_part and part != "train"]
-    records = {part: read_coco(by_part[part], classes=numbers)[0] for part in others}
+    records = {}
+    for part in others:
+        records[part], named = read_coco(by_part[part], classes=numbers)
+        for key in named:
+            if key in categories and named[key] != categories[key]:
+                raise ValueError(
+                    f"A category must have one name in all files: {key} is {categories[key]!r} in {by_part['train']}. "
+                    f"Received: {named[key]!r} in {by_part[part]}."
+                )
     return {"train": train + flawed(left_out)} | records, tuple(categories.values()), tuple(categories)
+
+
+def _may_have_boxes(rows):
+    """False of annotations without boxes; what is no list of annotations is the reader's to refuse."""
+    return not rows or not isinstance(rows, list) or any(not isinstance(row, dict) or "bbox" in row for row in rows)
 
 
 def _coco_files(folder):
@@ -222,7 +235,7 @@ def _coco_files(folder):
             content = json.loads(read_text(path))
         except (json.JSONDecodeError, RecursionError, OSError):
             continue  # Another kind of file; there may be any beside the annotations.
-        if is_coco(content) and (not content["annotations"] or any("bbox" in row for row in content["annotations"])):
+        if is_coco(content) and _may_have_boxes(content["annotations"]):
             files.append(path)
         elif isinstance(content, dict) and {"images", "categories"} <= set(content):
             left_out.append((name, "COCO's images without boxes"))

@@ -8,9 +8,10 @@ from kerazoo.data.boxes import convert
 from kerazoo.data.decode import SUFFIXES
 from kerazoo.data.detection import Record, file_names, flawed
 from kerazoo.data.parts import SPELLINGS
-from kerazoo.data.text_files import read_lines, read_text
+from kerazoo.data.text_files import read_lines, read_names, read_text
 from kerazoo.data.walk import SHOWN, hidden_row, reasons, walk
 from kerazoo.data.yolo_layout import NAMES, label_file, part_places, read_place
+from kerazoo.errors import one_line
 from kerazoo.extras import need
 
 YOLO_PART = {"validation": "val"}
@@ -139,11 +140,7 @@ def _listed_classes(root):
         FileNotFoundError: there is none.
         ValueError: there are two that differ.
     """
-    listed = {
-        root / name: tuple(line.strip() for line in read_lines(root / name) if line.strip())
-        for name in NAMES
-        if (root / name).is_file()
-    }
+    listed = {root / name: read_names(root / name) for name in NAMES if (root / name).is_file()}
     if not listed:
         raise FileNotFoundError(f"The classes' names must stand in data.yaml or {NAMES[0]}. Neither is in {root}.")
     if len(set(listed.values())) > 1:
@@ -172,11 +169,19 @@ def _yaml(file):
     try:
         content = yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:
-        raise ValueError(f"{file} must be YAML: {error}.") from error
+        raise ValueError(f"{file} must be YAML: {one_line(error)}.") from error
     names = content.get("names") if isinstance(content, dict) else None
     if not isinstance(names, dict | list) or not names:
         raise ValueError(f"{file} must have `names`, the classes. Received: {names!r}.")
-    classes = tuple(str(names[key]) for key in sorted(names)) if isinstance(names, dict) else tuple(map(str, names))
+    names = {str(key): name for key, name in (names.items() if isinstance(names, dict) else enumerate(names))}
+    count = content.get("nc", len(names))
+    if set(names) != set(map(str, range(len(names)))) or count != len(names):
+        raise ValueError(
+            f"{file} must name every class from 0 on, as many as `nc` says. Received: {names!r:.200} and nc {count!r}."
+        )
+    classes = tuple(str(names[str(number)]) for number in range(len(names)))
+    if len(set(classes)) < len(classes):
+        raise ValueError(f"{file} must have classes of different names. Received: {list(classes)!r:.200}.")
     root = file.parent / (content.get("path") or ".")
     root = root if root.is_dir() else file.parent  # `path` is often of the machine that wrote the file.
     places = {}

@@ -129,7 +129,7 @@ def _turns(where, line):
     rule = f'{where} must be a list of strings, {{"turns": [...]}} or {{"messages": [...]}}. Received: {line[:60]!r}'
     try:
         found = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{rule} ({error}).") from error
     if isinstance(found, dict):
         found = found.get("turns", found.get("messages"))

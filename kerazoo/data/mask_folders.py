@@ -9,7 +9,7 @@ from kerazoo.data.mask_values import to_classes
 from kerazoo.data.masks import MASK_SUFFIXES, MaskData, read_pairs
 from kerazoo.data.parts import PART_OF, parts_among
 from kerazoo.data.splits import TEST_SHARE, VALIDATION_SHARE
-from kerazoo.data.text_files import read_lines
+from kerazoo.data.text_files import read_lines, read_names
 from kerazoo.data.voc_lists import read_lists
 from kerazoo.data.walk import hidden_row, reasons, walk, without_suffix
 from kerazoo.paths import expand
@@ -238,8 +238,7 @@ def _names(folder):
     """Names of the classes from a file, or None."""
     for name in CLASSES:
         if (folder / name).is_file():
-            lines = read_lines(folder / name)
-            return tuple(line.strip() for line in lines if line.strip())
+            return read_names(folder / name)
     return None
 
 

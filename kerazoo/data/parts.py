@@ -51,13 +51,20 @@ def class_parts(folders, suffixes):
     A folder called train that holds files of `suffixes` itself is a class of that name.
 
     Raises:
-        ValueError: two folders of one part.
+        ValueError: two folders of one part, or folders of the same classes that are no part by their names.
     """
     for path in folders:
         if PART_OF.get(path.name.lower()) == "train":
             found = walk(path, suffixes, deep=False)
             if found.folders and not found.files:
                 return parts_among(folders)
+    inside = {path: walk(path, suffixes, deep=False) for path in folders if part_in(path.name)}
+    shared = set.intersection(*(set(found.folders) for found in inside.values())) if inside else ()
+    if len(inside) > 1 and len(shared) > 1 and not any(found.files for found in inside.values()):
+        raise ValueError(
+            f"Folders of parts must be called {', '.join(SPELLINGS)}, one of them train, with the folders of the "
+            f"classes in each. Received: {sorted(path.name for path in inside)}, each with {sorted(shared)[:5]}."
+        )
     return {}
 
 

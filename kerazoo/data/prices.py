@@ -101,7 +101,8 @@ def read_prices(path, *, time=None, name=None, duplicates="error", date_format=N
     notes = [note for note in series.notes if "never changes" not in note]
     adjusted = places.get("adj close", places.get("adjusted close"))
     if adjusted is not None:
-        values[:, :4] *= (series.values[:, adjusted] / values[:, 3])[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):  # A close of nothing is refused below.
+            values[:, :4] *= (series.values[:, adjusted] / values[:, 3])[:, None]
         notes.append(f"All prices are adjusted by {series.columns[adjusted]!r}.")
     opened, high, low, close, volume = values.T
     slack = 1 + 1e-3  # Adjusted prices are rounded.

@@ -253,6 +253,9 @@ def _columns(cells, most_categories):
             numeric[name] = np.where(absent, np.nan, numbers)
         elif 1 < len(set(text[~absent])) <= most_categories:
             categories[name] = np.where(absent, "", text.to_numpy(str))
+            words = np.flatnonzero(~absent & ~np.isfinite(numbers))
+            if 0 < 2 * len(words) < (~absent).sum():
+                notes.append(f"{name!r} is read as words: {len(words):,} cells are no number, {text.iloc[words[0]]!r}.")
         else:
             notes.append(f"{name!r} is left out: {len(set(text[~absent]))} different words.")
     return numeric, categories, notes

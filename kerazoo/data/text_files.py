@@ -51,6 +51,23 @@ def read_lines(path):
     return read_text(path).split("\n")
 
 
+def read_names(path):
+    """The names of classes in a text file, one in a line: a name's line is its class's number.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: as `decode_text`; an empty line before a name, or a name twice.
+    """
+    names = [line.strip() for line in read_text(path).rstrip().split("\n")]
+    for number, name in enumerate(names, 1):
+        if not name or name in names[: number - 1]:
+            raise ValueError(
+                f"{path}, line {number}, must have a class's name of its own, for lines count the classes. "
+                f"Received: {name!r}."
+            )
+    return tuple(names)
+
+
 def read_json(path):
     """The content of a JSON file.
 

@@ -19,7 +19,7 @@ def parse_annotation(content, file):
 
     Raises:
         NoAnnotation: no XML, or not an annotation.
-        ValueError: a document type, or a box without four numbers; with the object.
+        ValueError: a document type, an object without a class, or a box without four numbers; with the object.
     """
     root = _parse(content, file)
     if root.tag != "annotation":
@@ -35,8 +35,11 @@ def parse_annotation(content, file):
             corners = [float(text) for text in texts]
         except (TypeError, ValueError):
             raise ValueError(f"`bndbox` must have {CORNERS}. Received: {texts} in {file}, object {number}.") from None
+        name = (entry.findtext("name") or "").strip()
+        if not name:
+            raise ValueError(f"`name`, an object's class, must be there. Received: none in {file}, object {number}.")
         difficult = (entry.findtext("difficult") or "0").strip() == "1"
-        objects.append(((entry.findtext("name") or "").strip(), corners, difficult))
+        objects.append((name, corners, difficult))
     return stated if stated and all(stated) else None, objects
 
 
