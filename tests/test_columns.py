@@ -185,6 +185,9 @@ def test_every_engine_takes_columns(tmp_path):
         served = kerazoo.load(tmp_path / "out", engine=engine)
         np.testing.assert_allclose(served(table.numeric), expected, atol=1e-5)
         np.testing.assert_allclose(served(**dict(table.numeric)), expected, atol=1e-5)
+        words = {"note": ["words"] * COUNT, **table.numeric}  # Of a column that no number is read from.
+        words["1st"] = ["" if cell != cell else repr(cell) for cell in words["1st"].tolist()]
+        np.testing.assert_allclose(served(words), expected, atol=1e-5)
         with pytest.raises(ValueError, match="Received: no column 'Größe'"):
             served({name: values for name, values in table.numeric.items() if name != "Größe"})
         with pytest.raises(ValueError, match="at least one. Received"):
