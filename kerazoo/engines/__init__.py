@@ -43,7 +43,8 @@ def load(path, engine="auto", threads=None):
     Returns:
         A callable: `model(array)` for one input, `model({name: array})` or `model(name=array)` for
         several; any batch size. It returns an array, or a dict of arrays where the model has several
-        outputs. `.signature`, `.engine`, `.labels`, `.metadata` and `.path` describe it.
+        outputs. `.signature`, `.engine`, `.labels`, `.metadata` and `.path` describe it. `.raw` answers images' bytes
+        or texts, where the model was exported with `signature="raw"`: whichever engine was chosen, by the SavedModel.
 
     Raises:
         ValueError: an unknown engine, or one that this export holds no file for.
@@ -78,9 +79,12 @@ def load(path, engine="auto", threads=None):
 
 def _open(engine, found, threads):
     module, name = _CLASSES["tflite" if engine.startswith("tflite") else engine]
-    return getattr(import_module(module), name)(
+    loaded = getattr(import_module(module), name)(
         found.files[engine], engine=engine, metadata=found.metadata, threads=threads
     )
+    if engine != "keras" and (found.folder / FILES["saved_model"]).is_file():
+        loaded.saved_model = found.folder
+    return loaded
 
 
 def _choose(found):

@@ -29,7 +29,7 @@ class Interface:
         symbolic = getattr(model, "inputs", None)
         if symbolic:
             # A Functional model's `input` keeps the structure that its call takes.
-            self._structure = model.input
+            self._structure = getattr(model, "input", symbolic[0])  # A `Sequential` that was never called has none.
         elif example is not None:
             self._structure = example
         else:
