@@ -28,6 +28,14 @@ class Signature:
         self.inputs = MappingProxyType(dict(inputs))
         self.outputs = MappingProxyType(dict(outputs))
 
+    def words(self) -> dict:
+        """{"inputs": {name: "float32[None, 8]"}, "outputs": ...}, the batch left open, as JSON holds it."""
+
+        def of(side):
+            return {name: str(TensorFacts((None, *one.shape[1:]), one.dtype)) for name, one in sorted(side.items())}
+
+        return {"inputs": of(self.inputs), "outputs": of(self.outputs)}
+
     def __repr__(self):
         sides = (", ".join(f"{name}: {facts}" for name, facts in side.items()) for side in (self.inputs, self.outputs))
         return " -> ".join(f"({side})" for side in sides)
@@ -92,8 +100,8 @@ class Engine:
         """
         if self.saved_model is None or self.engine not in EXACT:
             raise ValueError(
-                '`raw` is an endpoint of a SavedModel that was exported with signature="raw": load the export\'s folder '
-                f'with engine="saved_model". Received: the engine {self.engine!r} of {self.path}.'
+                '`raw` is an endpoint of a SavedModel exported with signature="raw": load the export\'s folder with '
+                f'engine="saved_model". Received: the engine {self.engine!r} of {self.path}.'
             )
         with self._lock:
             if self._endpoint is None:

@@ -25,7 +25,7 @@ from kerazoo.exporters import (
 )
 from kerazoo.exporters.detector import suppresses
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
-from kerazoo.exporters.versions import new_version
+from kerazoo.exporters.versions import check_next, new_version
 from kerazoo.exporters.writing import Writing
 from kerazoo.json_files import dumps
 from kerazoo.registry import unknown_choice
@@ -75,7 +75,7 @@ def export(
             passages to answers.
         tokenizer: a layer from texts to ids, for a model that takes ids; `tokenizer.json` holds it for
             the files that take ids alone.
-        metadata: a JSON-able dict that travels along. Used here: "labels" (one for each class);
+        metadata: a JSON-able dict that travels along. Used here: "labels" (one for each class); "task";
             "preprocessing": {"resize": "bilinear", "fit": "stretch" | "crop" | "pad", "antialias":
             False}; "output": "logits" | "probabilities"; "top_k": 5; "generate" of a language model: what
             `kerazoo.generation.texts.Writer.write` takes ("tokens", "temperature", "seed", ...).
@@ -88,7 +88,7 @@ def export(
 
     Raises:
         ValueError: an unknown format or option, "int8" without data or of a detector with suppression, a size left open
-            for TFLite.
+            for TFLite; a next version with other inputs, outputs, task or labels than the newest in `path`.
         ImportError: ONNX without its packages.
         ExportError: a conversion that failed (with the operations that the format lacks), or a file
             that does not answer as the model does. Tolerances are in `kerazoo.exporters.parity`.
@@ -158,6 +158,8 @@ def export(
         return raw_check.problem(served, interface, metadata, tokenizer)
 
     shapes = _shapes(interface, representative_data, needed="tflite" in formats or quantize)
+    signature = interface.signature().words()
+    check_next(path, signature, metadata)
     with new_version(path) as (folder, move):
         writing = Writing(interface, folder, metadata=metadata, on_error=on_error)
         writing.write(formats, quantize, data=representative_data, batch_size=batch_size, shapes=shapes, raw=endpoint)
@@ -165,7 +167,7 @@ def export(
             writing.write_tokenizer(tokenizer)
         if verify:
             writing.verify(representative_data, check_raw=check if endpoint else None)
-        return _finish(writing.report(verified=verify), folder, move)
+        return _finish(writing.report(verified=verify, signature=signature), folder, move)
 
 
 def _finish(report, folder, move):

@@ -220,7 +220,7 @@ class Writing:
             (self.folder / file.path).unlink(missing_ok=True)
         file.path = None
 
-    def report(self, *, verified):
+    def report(self, *, verified, signature):
         """The report on what is in the folder now."""
         for file in self.files:
             if file.path:
@@ -240,6 +240,7 @@ class Writing:
             latency_ms=self.latency,
             metadata=self.metadata,
             versions=_versions(),
+            signature=signature,
         )
 
 
