@@ -8,10 +8,14 @@ import shlex
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from kerazoo.arguments import Parser
-from kerazoo.json_files import dumps, finite
+from kerazoo.engines.files import METADATA
+from kerazoo.errors import one_line
+from kerazoo.json_files import dumps, finite, write_json
+from kerazoo.model_files import MODEL
 from kerazoo.training import distribution
 
 OUTPUT = ("out", "resume", "json")
@@ -217,8 +221,11 @@ def export(arguments, model, *, metadata=None, **options):
     from kerazoo.exporters.versions import AnotherModel
 
     task, folder = getattr(arguments, "run_task", None), getattr(arguments, "run_folder", None)
-    options |= {"metadata": {"task": task} | (metadata or {}) if task else metadata, "on_error": "record"}
+    options |= {"metadata": {"task": task} | (metadata or {}) if task else metadata}
+    options |= {"on_error": "record", "on_progress": partial(print, flush=True)}
     arguments.left_out = []
+    if folder:
+        _keep(model, options["metadata"], folder / MODEL)
     try:
         report = kerazoo.export(model, arguments.export, **options)
     except AnotherModel as refusal:
@@ -230,6 +237,20 @@ def export(arguments, model, *, metadata=None, **options):
     for reason in arguments.left_out:
         print(f"Left out: {reason}")
     return replace(report, files=[file for file in report.files if not file.error])
+
+
+def _keep(model, metadata, path):
+    """Saves what is exported for `kerazoo export RUN`, which makes other files of it later."""
+    path.parent.mkdir(exist_ok=True)
+    try:
+        model.save(path)
+    except OSError:  # A full disk, for instance: `resumable` tells of it.
+        raise
+    except Exception as error:  # Whatever a layer's configuration raises, the run stands without it.
+        print(f"Not saved for `kerazoo export`: {type(error).__name__}: {one_line(error)}")
+        path.unlink(missing_ok=True)
+        return
+    write_json(metadata, path.parent / METADATA, indent=2)
 
 
 def finish(arguments, record, page, summary, folder):

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 import kerazoo
@@ -116,3 +117,58 @@ def test_a_run_is_kept_where_its_folder_is_another_models(tmp_path, monkeypatch)
     assert record["exports"] == ["runs/colours/photos-small-2/export/1"]
     assert json.loads(Path("runs/colours/photos-small-2/run.json").read_text())["left_out"] == [said]
     assert Path("runs/colours/photos-small-2/report.html").is_file()
+
+
+def test_a_runs_model_is_exported_again_by_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run(small())
+    np.save("rows.npy", np.random.default_rng(0).normal(size=(16, 4)).astype("float32"))
+    np.savez("rows.npz", x=np.load("rows.npy"))
+    capsys.readouterr()
+    command = ["export", "runs/colours/photos-small-1", "smaller", "--quantize", "int8", "--json"]
+    for data in ("rows.npy", "rows.npz"):
+        assert cli.main([*command, "--formats", "tflite", "--representative-data", data]) == 0
+    out, err = capsys.readouterr()
+    assert json.JSONDecoder().raw_decode(out)[0]["metadata"] == {"task": "colours", "labels": ["a", "b", "c"]}
+    lines = err.splitlines()
+    for said in (
+        "Converting to tflite ...",
+        "Converting to tflite_int8 ...",
+        "Comparing tflite_int8 with the model ...",
+    ):
+        assert lines.count(said) == 2
+    assert any(line.startswith("Timing tflite") for line in lines)
+    rows = np.load("rows.npy")
+    expected = kerazoo.load("saved_models/colours/photos-small")(rows)
+    np.testing.assert_allclose(kerazoo.load("smaller", "tflite")(rows), expected, rtol=1e-5, atol=1e-5)
+    assert kerazoo.load("smaller", "tflite_int8")(rows).shape == (16, 3)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["there", "to"], "A run's folder must hold its model"),
+        (["m.keras", "to", "--quantize", "int8"], "calibrated on `--representative-data`"),
+        (["m.keras", "to", "--quantize", "int8", "--representative-data", "none.npy"], "must be an existing file"),
+        (["m.keras", "to", "--quantize", "int8", "--representative-data", "m.keras"], "must be an .npy or .npz file"),
+        (["m.keras", "to", "--quantize", "int8", "--representative-data", "there"], "must be"),
+        (["m.keras", "to", "--quantize", "int8", "--representative-data", "text.npy"], "must be an .npy or .npz file"),
+    ],
+)
+def test_the_commands_refusals_are_one_line(tmp_path, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+    Path("text.npy").write_text("1,2,3")
+    small().save("m.keras")
+    assert cli.main(["export", *words]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and said in lines[0]
+    assert not Path("to").exists()
+
+
+def test_with_json_a_run_prints_its_record_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    record = run(small(), json=True)
+    out, err = capsys.readouterr()
+    assert json.loads(out) == record
+    assert "Writing saved_model ..." in err and "Comparing saved_model with the model ..." in err

@@ -51,6 +51,7 @@ def export(
     metadata=None,
     verify=True,
     on_error="raise",
+    on_progress=None,
 ):
     """Exports a model as `path/<version>/`, in the layout that TensorFlow Serving reads.
 
@@ -82,6 +83,7 @@ def export(
         verify: reload, compare and time every file.
         on_error: "raise", or "record": files that fail are left out, their reasons are in
             `report.failures`, and the others are exported.
+        on_progress: called with a line of text where something begins: `print`, for instance.
 
     Returns:
         An `ExportReport`; `print` shows it as a table.
@@ -161,7 +163,7 @@ def export(
     signature = interface.signature().words()
     check_next(path, signature, metadata)
     with new_version(path) as (folder, move):
-        writing = Writing(interface, folder, metadata=metadata, on_error=on_error)
+        writing = Writing(interface, folder, metadata=metadata, on_error=on_error, on_progress=on_progress)
         writing.write(formats, quantize, data=representative_data, batch_size=batch_size, shapes=shapes, raw=endpoint)
         if tokenizer is not None:
             writing.write_tokenizer(tokenizer)
