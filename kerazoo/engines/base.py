@@ -153,7 +153,7 @@ def kind_of_texts(value):
     """ "str" or "bytes" (or a path's type) where that is what a value is or begins with; else None."""
     while isinstance(value, (list, tuple)) and value:
         value = value[0]
-    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "OSU" and value.size:
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "OSU" and value.size and value.ndim <= 2:
         value = value.ravel()[0] if value.dtype.kind == "O" else value.ravel()[0].item()
     return type(value).__name__ if isinstance(value, (str, bytes, os.PathLike)) else None
 
