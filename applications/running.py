@@ -8,15 +8,21 @@ import shlex
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from kerazoo.applications import starting
 from kerazoo.arguments import Parser, errors_name_options
-from kerazoo.json_files import dumps, finite
+from kerazoo.engines.files import METADATA
+from kerazoo.errors import one_line
+from kerazoo.json_files import dumps, finite, write_json
+from kerazoo.model_files import MODEL
 from kerazoo.training import distribution
 
 OUTPUT = ("out", "resume", "json")
 _RUN = contextvars.ContextVar("what the present run holds until its end, an ExitStack")
+
+EXPORT = "export"  # In a run's folder: what is not to be served.
 
 JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
 
@@ -37,7 +43,11 @@ def add_output(arguments, task, *, export=True, resume=True):
             help="resume the run in --out, or the latest one",
         )
     if export:
-        output.add_argument("--export", type=Path, help=f"default saved_models/{task}/<model>")
+        output.add_argument(
+            "--export",
+            type=Path,
+            help=f"of all versions; default saved_models/{task}/<data>-<model>, with --limit the run's own export",
+        )
     output.add_argument("--json", action="store_true", help="print the record alone")
 
 
@@ -151,15 +161,26 @@ def settings(arguments, names):
     return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
-def new_folder(task, stem, arguments):
-    """The run's folder, which is the run's alone until `main` returns; under several workers the chief makes it."""
-    from kerazoo.evaluate.runs import run_folder
+def new_folder(task, stem, arguments, *, limited=None):
+    """The run's folder, which is the run's alone until `main` returns; under several workers the chief makes it.
 
-    starting.check_folders(arguments)  # By now with the default of --export.
+    It also settles where the run exports to, `arguments.export`, unless the command line says it: what is served of
+    this task, data and model, or of a `limited` run (by default one with --limit) the run's own folder.
+    """
+    from kerazoo.evaluate.runs import run_folder, safe_stem
+
     if not distribution.is_chief():
         return Path("runs") / task / stem
     resume = getattr(arguments, "resume", False)
-    return _RUN.get().enter_context(run_folder(Path("runs") / task, stem, out=arguments.out, resume=resume))
+    folder = _RUN.get().enter_context(run_folder(Path("runs") / task, stem, out=arguments.out, resume=resume))
+    arguments.run_task, arguments.run_folder = task, folder
+    if hasattr(arguments, "export") and arguments.export is None:
+        arguments.export = Path("saved_models") / task / safe_stem(stem)
+        if getattr(arguments, "limit", None) if limited is None else limited:
+            arguments.export = folder / EXPORT
+            print(f"A run with --limit is not served: it exports to {arguments.export}. --export names another folder.")
+        starting.check_folders(arguments)
+    return folder
 
 
 @contextlib.contextmanager
@@ -201,21 +222,55 @@ def record(task, given, settings, start, **parts):
     )
 
 
-def export(arguments, model, **options):
+def export(arguments, model, *, metadata=None, **options):
     """`kerazoo.export` of what a run has trained, to `arguments.export`: a file that fails does not end the run.
 
-    It is left out and said: `finish` notes it in the record, and the command's status tells.
+    It is left out and said: `finish` notes it in the record, and the command's status tells. So it is with a folder
+    whose versions are another model's: the run's own folder takes the export then.
+
+    Args:
+        arguments: with what `new_folder` settled.
+        model: the trained one.
+        metadata: of `kerazoo.export`; the task joins it.
+        **options: of `kerazoo.export`.
 
     Returns:
         The `ExportReport`, of the files that answer as the model does.
     """
     import kerazoo
+    from kerazoo.exporters.versions import AnotherModel
 
-    report = kerazoo.export(model, arguments.export, **options, on_error="record")
-    arguments.left_out = [f"{engine}: {' '.join(reason.split())[:400]}" for engine, reason in report.failures.items()]
+    task, folder = getattr(arguments, "run_task", None), getattr(arguments, "run_folder", None)
+    options |= {"metadata": {"task": task} | (metadata or {}) if task else metadata}
+    options |= {"on_error": "record", "on_progress": partial(print, flush=True)}
+    arguments.left_out = []
+    if folder:
+        _keep(model, options["metadata"], folder / MODEL)
+    try:
+        report = kerazoo.export(model, arguments.export, **options)
+    except AnotherModel as refusal:
+        if folder is None or arguments.export == folder / EXPORT:
+            raise
+        arguments.left_out.append(f"{refusal} The run's own folder has it: {folder / EXPORT}")
+        report = kerazoo.export(model, folder / EXPORT, **options)
+    arguments.left_out += [f"{engine}: {' '.join(reason.split())[:400]}" for engine, reason in report.failures.items()]
     for reason in arguments.left_out:
         print(f"Left out: {reason}")
     return replace(report, files=[file for file in report.files if not file.error])
+
+
+def _keep(model, metadata, path):
+    """Saves what is exported for `kerazoo export RUN`, which makes other files of it later."""
+    path.parent.mkdir(exist_ok=True)
+    try:
+        model.save(path)
+    except OSError:  # A full disk, for instance: `resumable` tells of it.
+        raise
+    except Exception as error:  # Whatever a layer's configuration raises, the run stands without it.
+        print(f"Not saved for `kerazoo export`: {type(error).__name__}: {one_line(error)}")
+        path.unlink(missing_ok=True)
+        return
+    write_json(metadata, path.parent / METADATA, indent=2)
 
 
 def finish(arguments, record, page, summary, folder):

@@ -76,4 +76,3 @@ def settle(arguments, task, *, dataset, recipe=None):
     arguments.option = running.options(arguments.option)
     arguments.drop = arguments.drop.split(",") if arguments.drop else []
     arguments.groups = arguments.groups.split(",") if arguments.groups else []
-    arguments.export = arguments.export or Path("saved_models") / task / arguments.model

@@ -86,11 +86,14 @@ def _parser(argv=()):
     run.add_argument("rest", nargs=argparse.REMAINDER, help="the application's own options; --help shows them")
     run.set_defaults(command=_run)
 
-    export = commands.add_parser("export", help="a saved .keras model as SavedModel, TFLite, ONNX")
-    export.add_argument("model", help="a .keras file, opened in safe mode")
+    export = commands.add_parser("export", help="a saved .keras model, or a run's, as SavedModel, TFLite, ONNX")
+    export.add_argument("model", help="a .keras file, opened in safe mode, or the folder of a finished run")
     export.add_argument("path", help="folder that receives the next version")
     export.add_argument("--formats", default="saved_model,tflite", help="of saved_model, tflite, onnx, with commas")
-    export.add_argument("--quantize", choices=("float16", "dynamic"), help="a smaller TFLite file beside the exact one")
+    smaller = "a smaller TFLite file beside the exact one; int8 needs --representative-data"
+    export.add_argument("--quantize", choices=("float16", "dynamic", "int8"), help=smaller)
+    samples = "inputs as the model will see them: an .npy file, or an .npz with an array for each input"
+    export.add_argument("--representative-data", metavar="FILE", help=samples)
     export.add_argument("--batch-size", type=int, default=1, help="TFLite's batch; 0 leaves it open")
     export.add_argument("--json", action="store_true", help="the report as JSON")
     export.set_defaults(command=_export)
@@ -168,17 +171,26 @@ def _run(arguments):
 
 
 def _export(arguments):
+    if arguments.quantize == "int8" and not arguments.representative_data:
+        raise ValueError("`--quantize int8` is calibrated on `--representative-data`. Received: no such file.")
     keras_backend.need_tensorflow("Export")
+    from kerazoo.engines.files import find
     from kerazoo.exporters import export
-    from kerazoo.model_files import load_model
+    from kerazoo.exporters.data import from_file
+    from kerazoo.model_files import load_model, of_run
 
-    model = load_model(arguments.model)
+    data = from_file(arguments.representative_data) if arguments.representative_data else None
+    path = of_run(arguments.model)
+    model = load_model(path)
     report = export(
         model,
         arguments.path,
         formats=tuple(arguments.formats.split(",")),
         quantize=arguments.quantize,
+        representative_data=data,
         batch_size=arguments.batch_size or None,
+        metadata=find(path).metadata,
+        on_progress=lambda line: print(line, file=sys.stderr, flush=True),
     )
     print(report.to_json() if arguments.json else report)
 

@@ -10,6 +10,7 @@ from kerazoo.data.archives import extract, open_zip
 from kerazoo.errors import one_line
 from kerazoo.paths import expand
 
+MODEL = Path("model", "model.keras")  # In a run's folder: what it exported.
 SUFFIX, WEIGHTS = ".keras", "model.weights.h5"
 # A model's variables may take so many times the bytes of the archive's, or `SMALL`: an optimizer that has not trained
 # is not stored, and keeps up to three arrays for each weight, with averages and sums of gradients beside them.
@@ -61,6 +62,20 @@ def load_model(path, *, compile=True):
             return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # A configuration can make any class of Keras stumble over its arguments.
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {one_line(error)}") from error
+
+
+def of_run(path):
+    """The `.keras` file that a path names: itself, or what a finished run in this folder exported.
+
+    Raises:
+        FileNotFoundError: a folder without a run's model.
+    """
+    path = expand(path)
+    if not path.is_dir():
+        return path
+    if not (path / MODEL).is_file():
+        raise FileNotFoundError(f"A run's folder must hold its model, {str(MODEL)!r}. Received: {str(path)!r}.")
+    return path / MODEL
 
 
 @contextlib.contextmanager

@@ -59,6 +59,39 @@ def test_layout_is_tensorflow_servings(everything):
     assert set(signatures) == {"serve", "serving_default", "raw"}
 
 
+@pytest.mark.parametrize("kind", ["functional", "sequential", "subclassed"])
+def test_a_saved_model_holds_its_weights_once(tmp_path, kind):
+    class Wide(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.wide = keras.layers.Dense(2000, name="wide")
+            self.normalised = keras.layers.BatchNormalization()
+
+        def call(self, inputs):
+            return self.normalised(self.wide(inputs))
+
+    rows = np.random.default_rng(0).normal(size=(4, 100)).astype("float32")
+    if kind == "functional":
+        inputs = keras.Input((100,), name="x")
+        model = keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Dense(2000)(inputs)))
+    elif kind == "sequential":
+        model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(2000), keras.layers.BatchNormalization()])
+    else:
+        model = Wide()
+    expected = np.asarray(model(rows, training=False))
+    kerazoo.export(model, tmp_path / "root", formats="saved_model", representative_data=rows)
+    version = tmp_path / "root" / "1"
+    held = sum(file.stat().st_size for file in (version / "variables").glob("variables.data*"))
+    weights = sum(4 * int(np.prod(variable.shape)) for variable in model.variables)
+    assert weights <= held < 1.1 * weights + 20_000
+    loaded = tf.saved_model.load(version)
+    assert len(loaded.variables) == len(model.variables)
+    (answer,) = loaded.signatures["serving_default"](tf.constant(rows)).values()
+    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-5)
+    (answer,) = keras.layers.TFSMLayer(str(version), call_endpoint="serve")(rows).values()
+    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_report_says_what_was_measured(everything):
     _, folder, report = everything
     assert not report.failures and report.verified

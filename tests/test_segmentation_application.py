@@ -74,11 +74,8 @@ def test_a_folder_of_cells_from_data_to_report(cells, monkeypatch, capsys):
     for row in exports.values():
         assert row["max_relative_difference"] < 1e-4 and row["same_answers"] > 0.999
     # 40x48 is no multiple of 32: the exported model takes the images as they are.
-    assert kerazoo.load("saved_models/semantic_segmentation/unet")(np.zeros((1, 40, 48, 3), "float32")).shape[1:] == (
-        40,
-        48,
-        2,
-    )
+    served = kerazoo.load("saved_models/semantic_segmentation/cells-unet")
+    assert served(np.zeros((1, 40, 48, 3), "float32")).shape[1:] == (40, 48, 2)
     page = (folder / "report.html").read_text()
     for said in ("The worst answers" if record["test"]["count"] > 6 else "Sample answers", "Rand score", "class"):
         assert said in page

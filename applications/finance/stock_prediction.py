@@ -75,7 +75,6 @@ def settle(arguments):
             "`--first` must lie between 0 and 1, `--cost` must not be negative. "
             f"Received: {arguments.first}, {arguments.cost}."
         )
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

@@ -59,10 +59,8 @@ def settle(arguments):
         starting.check_folder("the folder of `--transcript`", arguments.transcript.parent)
     trained = facts["task"] == dialogues.KIND
     Sampling(**sampling(arguments))  # Refuses what cannot be.
-    if trained:
-        if arguments.repetition_penalty != 1:
-            raise ValueError(f"`--repetition-penalty` is for models of Llama's kind. Received: {arguments.model!r}.")
-        arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
+    if trained and arguments.repetition_penalty != 1:
+        raise ValueError(f"`--repetition-penalty` is for models of Llama's kind. Received: {arguments.model!r}.")
     return trained
 
 

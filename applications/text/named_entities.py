@@ -4,7 +4,7 @@
     kerazoo run named_entities --dataset wnut17                  # emerging entities in posts
     kerazoo run named_entities --dataset wnut17 --model minilm_l6_tagger --weights all_v2    # an encoder, fine-tuned
     kerazoo run named_entities --data genes                      # genes/train.conll, or one file
-    kerazoo run named_entities --predict news.txt --from saved_models/named_entities/bilstm_crf
+    kerazoo run named_entities --predict news.txt --from saved_models/named_entities/conll2002_es-bilstm_crf
 
 The test part is tagged once, at the end, beside each word's commonest tag and a CRF over features made by hand. The
 exported SavedModel takes texts and gives words and tags (`raw`); every file takes ids, which its tokenizer.json makes.
@@ -72,7 +72,6 @@ def settle(arguments):
         raise ValueError(f"`--unknown` must be at least 0 and below 1. Received: {arguments.unknown}.")
     arguments.option = running.options(arguments.option)
     encoders.check_length(arguments, facts)
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

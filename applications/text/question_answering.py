@@ -2,8 +2,8 @@
 
     kerazoo run question_answering                               # XQuAD's English questions, BiDAF
     kerazoo run question_answering --data squad                  # squad/train-v2.0.json, dev-v2.0.json, or one file
-    kerazoo run question_answering --documents notes --ask "Who pays?" --from saved_models/question_answering/bidaf
-    kerazoo run question_answering --documents notes --from saved_models/question_answering/bidaf    # asks what to ask
+    kerazoo run question_answering --documents notes --ask "Who pays?" --from EXPORT
+    kerazoo run question_answering --documents notes --from saved_models/question_answering/xquad_en-bidaf    # asks you
 
 Files are of version 1.1 or 2.0, whose questions may have no answer: then how sure "no answer" must be is chosen on the
 validation part. Parts that are lacking are drawn, whole articles together. The test part is answered once, at the end,
@@ -103,7 +103,6 @@ def settle(arguments):
             f"Received: {arguments.question_length}."
         )
     encoders.check_length(arguments, facts)
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

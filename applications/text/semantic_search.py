@@ -74,7 +74,6 @@ def settle(arguments):
     running.check_positive(arguments, "limit", "hits", "judged", "length")
     if not 3 <= arguments.length <= facts["arguments"]["context"]:
         raise ValueError(f"`--length` must be 3 to {facts['arguments']['context']}. Received: {arguments.length}.")
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 
@@ -264,7 +263,7 @@ def _run(arguments, start):
     documents = load(arguments)
     model, tokenizer = encoder(arguments)
     embedder = Embedder(model, tokenizer)
-    folder = running.new_folder(TASK, f"{documents.name}-{arguments.model}", arguments)
+    folder = running.new_folder(TASK, f"{documents.name}-{arguments.model}", arguments, limited="limit" in given)
     began = time.perf_counter()
     print(f"Embedding {len(documents):,} documents ...")
     vectors = embedder(documents.texts, progress=sys.stdout.isatty())

@@ -81,7 +81,6 @@ def settle(arguments):
         raise ValueError(f"`--unknown` must be at least 0 and below 1. Received: {arguments.unknown}.")
     arguments.option = running.options(options) | running.options(arguments.option)
     encoders.check_length(arguments, facts)
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

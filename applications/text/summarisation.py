@@ -72,7 +72,6 @@ def settle(arguments):
     if arguments.extra < 0:
         raise ValueError(f"`--extra` must be at least 0. Received: {arguments.extra}.")
     arguments.option = option | running.options(arguments.option)
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

@@ -85,7 +85,6 @@ def settle(arguments):
     if arguments.steps % arguments.epochs:
         raise ValueError(f"`--epochs` must divide `--steps`. Received: {arguments.epochs} and {arguments.steps}.")
     arguments.option = running.options(arguments.option)
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     _sampling(arguments)  # Refuses what cannot be drawn from.
     return arguments
 

@@ -87,7 +87,6 @@ def settle(arguments):
     if context and arguments.length > context:
         raise ValueError(f"`--length` must be at most {context}, as the model has it. Received: {arguments.length}.")
     arguments.option = option | running.options(arguments.option)
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

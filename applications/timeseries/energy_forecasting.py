@@ -9,8 +9,8 @@
 
 Windows are cut in order of time: training, validation, test; scaling uses the training rows alone. A run leaves
 `run.json` and `report.html` in its folder (--out), `forecast.csv` there with the rows after the last one and their
-prediction intervals, and the exported model in saved_models/energy_forecasting/<model>/<version>: raw values in, raw
-forecasts out. The test part is looked at once, at the end.
+prediction intervals, and the exported model in saved_models/energy_forecasting/<data>-<model>/<version>: raw values in,
+raw forecasts out. The test part is looked at once, at the end.
 
 Data: ETTh1 (Zhou et al., 2021, CC BY-ND 4.0), the split of 12, 4 and 4 months, all seven channels; half-hourly
 demand of England and Wales (Taylor, 2003), 8, 2 and 2 weeks; half-hourly demand of Victoria with work days and
@@ -141,7 +141,6 @@ def settle(arguments):
         if given and not set(able) & set(facts["arguments"]):
             models, named = ", ".join(_with(able)), " or ".join(f"`{name}`" for name in able)
             raise ValueError(f"`--model` must be one that takes {named}: {models}. Received: {arguments.model!r}.")
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

@@ -119,7 +119,6 @@ def settle(arguments):
         raise ValueError(f"`--lookback` must be at least 3. Received: {arguments.lookback}.")
     arguments.columns = arguments.columns.split(",") if arguments.columns else None
     arguments.forecasts = facts["task"] == "forecasting"
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

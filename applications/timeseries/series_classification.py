@@ -86,7 +86,6 @@ def settle(arguments):
     if not 0 < arguments.warm_up < 1:
         raise ValueError(f"`--warm-up` must be between 0 and 1. Received: {arguments.warm_up}.")
     arguments.option = running.options(arguments.option)
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

@@ -7,8 +7,8 @@
 The network is trained on some people, its stopping and its thresholds are decided on others, and it is judged once on
 a third part: by people, never by pictures. Beside it stand the cosine of plain pixels and eigenfaces. A run leaves
 `run.json`, `report.html` and `gallery.npz` in its folder, and the exported network in
-saved_models/face_recognition/<model>/<version>. --photograph finds and aligns the faces of a photograph with MTCNN and
-names those that a gallery knows.
+saved_models/face_recognition/<data>-<model>/<version>. --photograph finds and aligns the faces of a photograph with
+MTCNN and names those that a gallery knows.
 
 Data: the ORL database of faces (Samaria and Harter, 1994), 40 people, ten pictures each: people 1-25 train, 26-30
 validation, 31-40 test. Faces are personal data: train on and enrol people who agreed to it.
@@ -95,7 +95,6 @@ def settle(arguments):
         raise ValueError(f"`--size` must be multiples of 16. Received: {arguments.size}.")
     if arguments.pairs and not arguments.pairs.is_file():
         raise FileNotFoundError(f"`--pairs` must be an existing file. Received: {str(arguments.pairs)!r}.")
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

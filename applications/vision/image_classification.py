@@ -5,7 +5,7 @@
     kerazoo run image_classification --data photos --model resnet18        # photos/<class>/<image>.jpg
 
 A run leaves `run.json` and `report.html` in its folder (--out), and the exported model in
-saved_models/image_classification/<model>/<version>. The test split is looked at once, at the end.
+saved_models/image_classification/<data>-<model>/<version>. The test split is looked at once, at the end.
 """
 
 import sys
@@ -122,7 +122,6 @@ def settle(arguments):
         raise ValueError('A data service has no memory of its images: `--augment` must be without "alternate" there.')
     side = arguments.image_size
     arguments.size = [side, side] if side else list(facts["arguments"]["input_shape"][:2])
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

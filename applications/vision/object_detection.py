@@ -2,11 +2,11 @@
 
     kerazoo run object_detection                                       # BCCD: 364 images of blood cells
     kerazoo run object_detection --data photos --model yolov8_n        # COCO, Pascal VOC or YOLO files
-    kerazoo run object_detection --predict photos --from saved_models/object_detection/yolov8_n
+    kerazoo run object_detection --predict photos --from saved_models/object_detection/bccd-yolov8_n
 
 A run leaves `run.json` and `report.html` in its folder (--out), and the exported model, which decodes and suppresses
-its boxes itself, in saved_models/object_detection/<model>/<version>. The test split is looked at once, at the end.
---predict draws what an exported model finds into copies of images or of a video, with all boxes as JSON.
+its boxes itself, in saved_models/object_detection/<data>-<model>/<version>. The test split is looked at once, at the
+end. --predict draws what an exported model finds into copies of images or of a video, with all boxes as JSON.
 
 Data: BCCD (https://github.com/Shenggan/BCCD_Dataset, MIT), upstream's train, val and test. The first command reached
 91.2% mAP at an overlap of .5 on the test images (61.2% over .5 to .95), seed 0, in an hour on two busy cores.
@@ -112,7 +112,6 @@ def settle(arguments):
             raise ValueError(f"`--{name.replace('_', '-')}` must be {inside}. Received: {value}.")
     arguments.size = _size(arguments.size)
     arguments.augment = [] if arguments.augment == "none" else arguments.augment.split(",")
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

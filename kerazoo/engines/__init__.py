@@ -45,7 +45,8 @@ def load(path, engine="auto", threads=None):
         several; any batch size. A tabular model also takes {column: values} or a pandas DataFrame,
         with empty cells as None, NaN or ""; columns that it does not know are ignored. It returns an
         array, or a dict of arrays where the model has several outputs. `.signature`, `.engine`,
-        `.labels`, `.metadata` and `.path` describe it.
+        `.labels`, `.metadata` and `.path` describe it. `.raw` answers images' bytes or texts, where the
+        model was exported with `signature="raw"`: whichever engine was chosen, by the SavedModel.
 
     Raises:
         ValueError: an unknown engine, or one that this export holds no file for.
@@ -80,9 +81,12 @@ def load(path, engine="auto", threads=None):
 
 def _open(engine, found, threads):
     module, name = _CLASSES["tflite" if engine.startswith("tflite") else engine]
-    return getattr(import_module(module), name)(
+    loaded = getattr(import_module(module), name)(
         found.files[engine], engine=engine, metadata=found.metadata, threads=threads
     )
+    if engine != "keras" and (found.folder / FILES["saved_model"]).is_file():
+        loaded.saved_model = found.folder
+    return loaded
 
 
 def _choose(found):

@@ -1,5 +1,6 @@
 """What every engine shares: names, checks of what comes in, batches of any size."""
 
+import os
 import threading
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -7,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from kerazoo.engines.columns import Columns
+from kerazoo.engines.files import EXACT
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,14 @@ class Signature:
         self.inputs = MappingProxyType(dict(inputs))
         self.outputs = MappingProxyType(dict(outputs))
 
+    def words(self) -> dict:
+        """{"inputs": {name: "float32[None, 8]"}, "outputs": ...}, the batch left open, as JSON holds it."""
+
+        def of(side):
+            return {name: str(TensorFacts((None, *one.shape[1:]), one.dtype)) for name, one in sorted(side.items())}
+
+        return {"inputs": of(self.inputs), "outputs": of(self.outputs)}
+
     def __repr__(self):
         sides = (", ".join(f"{name}: {facts}" for name, facts in side.items()) for side in (self.inputs, self.outputs))
         return " -> ".join(f"({side})" for side in sides)
@@ -44,7 +54,10 @@ class Engine:
         metadata: what was exported with the model.
         labels: the metadata's labels, or None.
         columns: the `Columns` of a tabular model whose metadata names them, or None.
+        saved_model: the folder of the SavedModel that was exported beside, or None; `raw` runs in it.
     """
+
+    saved_model = None
 
     def __init__(self, path, *, engine, metadata, inputs, outputs, batch=None):
         self.path, self.engine, self.metadata = path, engine, metadata
@@ -52,6 +65,7 @@ class Engine:
         self.signature = Signature(inputs, outputs)
         self.columns = Columns.of(metadata, self.signature.inputs)
         self._batch = batch  # The only batch size the file can run, or None.
+        self._endpoint = None  # The engine that `raw` asks.
         self._lock = threading.Lock()  # Interpreters keep their tensors between calls.
 
     def __repr__(self):
@@ -69,9 +83,12 @@ class Engine:
             The output array, or a dict of arrays by name where there are several.
 
         Raises:
-            ValueError: names, shapes or batch sizes that do not fit the signature; a missing column.
+            ValueError: names, shapes or batch sizes that do not fit the signature; a missing column; texts or bytes for
+                numbers.
             TypeError: a dtype that cannot become the input's without loss of kind.
         """
+        if self.columns is None:
+            self._refuse_texts([*arrays, *named.values()])
         inputs = self._by_name(arrays, named)
         checked = {name: _checked(name, inputs[name], facts) for name, facts in self.signature.inputs.items()}
         sizes = {name: len(value) for name, value in checked.items()}
@@ -80,6 +97,35 @@ class Engine:
         with self._lock:
             outputs = self._batched(checked, next(iter(sizes.values())))
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    def raw(self, files):
+        """Answers to images' bytes or to texts, by the SavedModel beside this file: `SavedModelEngine.raw`.
+
+        Raises:
+            ValueError: no SavedModel beside, or a quantised file, whose answers the SavedModel's are not.
+        """
+        if self.saved_model is None or self.engine not in EXACT:
+            raise ValueError(
+                '`raw` is an endpoint of a SavedModel exported with signature="raw": load the export\'s folder with '
+                f'engine="saved_model". Received: the engine {self.engine!r} of {self.path}.'
+            )
+        with self._lock:
+            if self._endpoint is None:
+                from kerazoo.engines.saved_model import SavedModelEngine  # It imports TensorFlow.
+
+                self._endpoint = SavedModelEngine(self.saved_model, metadata=self.metadata)
+        return self._endpoint.raw(files)
+
+    def _refuse_texts(self, values):
+        if any(facts.dtype == "string" for facts in self.signature.inputs.values()):
+            return
+        for value in values:
+            for part in value.values() if isinstance(value, dict) else [value]:
+                if kind := kind_of_texts(part):
+                    raise ValueError(
+                        f"The model takes numbers, {self.signature}; images' bytes and texts go to `.raw` of an export "
+                        f'with signature="raw" (engine="saved_model"). Received: {kind}.'
+                    )
 
     def _by_name(self, arrays, named):
         names = list(self.signature.inputs)
@@ -110,6 +156,15 @@ class Engine:
     def _run(self, arrays):
         """{input name: array} -> {output name: array that the caller owns}."""
         raise NotImplementedError
+
+
+def kind_of_texts(value):
+    """ "str" or "bytes" (or a path's type) where that is what a value is or begins with; else None."""
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "OSU" and value.size and value.ndim <= 2:
+        value = value.ravel()[0] if value.dtype.kind == "O" else value.ravel()[0].item()
+    return type(value).__name__ if isinstance(value, (str, bytes, os.PathLike)) else None
 
 
 def _checked(name, value, facts):

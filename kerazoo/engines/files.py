@@ -32,12 +32,13 @@ _NEEDS = {
 
 @dataclass(frozen=True)
 class Found:
-    """One export: its folder, {engine: path}, its metadata, and engines as measured, fastest first."""
+    """One export: its folder, {engine: path}, metadata, engines as measured, fastest first, and `Signature.words`."""
 
     folder: Path
     files: dict
     metadata: dict = field(default_factory=dict)
     ranking: tuple = ()
+    signature: dict | None = None
 
 
 def requirement(engine):
@@ -81,7 +82,7 @@ def find(path) -> Found:
     ranking = report.get("ranking", [])
     if not isinstance(ranking, list):
         raise ValueError(f"`ranking` in {folder / REPORT} must be a list. Received: {ranking!r}.")
-    return Found(folder, _engines(folder), _metadata(folder, report), tuple(map(str, ranking)))
+    return Found(folder, _engines(folder), _metadata(folder, report), tuple(map(str, ranking)), report.get("signature"))
 
 
 def _engines(folder) -> dict:

@@ -6,7 +6,7 @@ import re
 import keras
 import numpy as np
 
-from kerazoo.engines.base import TensorFacts
+from kerazoo.engines.base import Signature, TensorFacts
 
 # Sizes for a random input where the model takes any.
 ANY_LENGTH, ANY_SIDE = 16, 64
@@ -29,7 +29,7 @@ class Interface:
         symbolic = getattr(model, "inputs", None)
         if symbolic:
             # A Functional model's `input` keeps the structure that its call takes.
-            self._structure = model.input
+            self._structure = getattr(model, "input", symbolic[0])  # A `Sequential` that was never called has none.
         elif example is not None:
             self._structure = example
         else:
@@ -88,6 +88,15 @@ class Interface:
         flat = keras.tree.flatten(outputs)
         names = _names(outputs, getattr(self.model, "output_names", None) or [None] * len(flat), default="output")
         return dict(zip(names, flat))
+
+    def signature(self) -> Signature:
+        """Names, shapes and dtypes of the inputs and of what `serve` gives, traced."""
+        import tensorflow as tf
+
+        from kerazoo.engines import graph
+
+        traced = tf.function(self.serve, autograph=False).get_concrete_function(**self.tensor_specs())
+        return Signature(self.inputs, graph.facts(traced.structured_outputs))
 
     def tensor_specs(self, batch_size=None, shapes=None):
         """{name: tf.TensorSpec}; `shapes` ({name: shape}) fills in sizes that the model leaves open."""

@@ -61,9 +61,14 @@ class SavedModelEngine(Engine):
         takes = signature.structured_input_signature[1]
         named = files if isinstance(files, dict) else dict.fromkeys(takes, files)
         if set(named) != set(takes) or (len(takes) > 1 and not isinstance(files, dict)):
-            raise ValueError(
-                f"`files` must have {sorted(takes)}. Received: {sorted(named) if files is named else type(files)}."
-            )
+            received = sorted(map(str, named)) if files is named else type(files).__name__
+            raise ValueError(f"`files` must be a dictionary of {sorted(takes)}. Received: {received}.")
+        for name, side in named.items():
+            texts = None if isinstance(side, (str, bytes)) or np.ndim(side) != 1 else list(side)
+            if texts is None or any(not isinstance(text, (str, bytes)) for text in texts):
+                raise ValueError(
+                    f"{name!r} must be a list of texts, or of image files' bytes. Received: {type(side).__name__}."
+                )
         outputs = signature(**{name: tf.constant(list(side), tf.string, (len(side),)) for name, side in named.items()})
         return {
             name: values.numpy() if values.dtype != tf.string else _strings(values) for name, values in outputs.items()

@@ -46,9 +46,14 @@ def run_folder(root, stem, *, out=None, resume=False):
                 empty.rmdir()
 
 
+def safe_stem(stem):
+    """A folder's name without what a file system may not take: "tfds:beans-lenet5" -> "tfds-beans-lenet5"."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in stem)
+
+
 def _choose(root, stem, *, out, resume):
     """(the folder, those that were made now: it, and the ones around it)."""
-    stem = "".join(c if c.isalnum() or c in "._-" else "-" for c in stem)
+    stem = safe_stem(stem)
     numbers = [path.name.removeprefix(f"{stem}-") for path in root.glob(f"{stem}-*")]
     latest = max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0)
     if out or resume:

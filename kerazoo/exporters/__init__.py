@@ -24,7 +24,7 @@ from kerazoo.exporters import (
 )
 from kerazoo.exporters.detector import suppresses
 from kerazoo.exporters.report import ExportedFile, ExportError, ExportReport
-from kerazoo.exporters.versions import new_version
+from kerazoo.exporters.versions import check_next, new_version
 from kerazoo.exporters.writing import Writing
 from kerazoo.json_files import dumps
 from kerazoo.keras_backend import need_tensorflow
@@ -51,6 +51,7 @@ def export(
     metadata=None,
     verify=True,
     on_error="raise",
+    on_progress=None,
 ):
     """Exports a model as `path/<version>/`, in the layout that TensorFlow Serving reads.
 
@@ -76,7 +77,7 @@ def export(
             tensor for each column, by its name: float32 numbers and strings, (B,) or (B, 1).
         tokenizer: a layer from texts to ids, for a model that takes ids; `tokenizer.json` holds it for
             the files that take ids alone.
-        metadata: a JSON-able dict that travels along. Used here: "labels" (one for each class);
+        metadata: a JSON-able dict that travels along. Used here: "labels" (one for each class); "task";
             "preprocessing": {"resize": "bilinear", "fit": "stretch" | "crop" | "pad", "antialias":
             False}; "output": "logits" | "probabilities"; "top_k": 5; "generate" of a language model: what
             `kerazoo.generation.texts.Writer.write` takes ("tokens", "temperature", "seed", ...); of a
@@ -86,13 +87,14 @@ def export(
         verify: reload, compare and time every file.
         on_error: "raise", or "record": files that fail are left out, their reasons are in
             `report.failures`, and the others are exported.
+        on_progress: called with a line of text where something begins: `print`, for instance.
 
     Returns:
         An `ExportReport`; `print` shows it as a table.
 
     Raises:
         ValueError: an unknown format or option, "int8" without data or of a detector with suppression, a size left open
-            for TFLite.
+            for TFLite; a next version with other inputs, outputs, task or labels than the newest in `path`.
         ImportError: ONNX without its packages.
         ExportError: a conversion that failed (with the operations that the format lacks), or a file
             that does not answer as the model does. Tolerances are in `kerazoo.exporters.parity`.
@@ -166,14 +168,16 @@ def export(
         return raw_check.problem(engine.raw, interface, metadata, tokenizer)
 
     shapes = _shapes(interface, representative_data, needed="tflite" in formats or quantize)
+    inputs_and_outputs = interface.signature().words()
+    check_next(path, inputs_and_outputs, metadata)
     with new_version(path) as (folder, move):
-        writing = Writing(interface, folder, metadata=metadata, on_error=on_error)
+        writing = Writing(interface, folder, metadata=metadata, on_error=on_error, on_progress=on_progress)
         writing.write(formats, quantize, data=representative_data, batch_size=batch_size, shapes=shapes, raw=endpoint)
         if tokenizer is not None:
             writing.write_tokenizer(tokenizer)
         if verify:
             writing.verify(representative_data, check_endpoint=(signature, check) if endpoint else None)
-        return _finish(writing.report(verified=verify), folder, move)
+        return _finish(writing.report(verified=verify, signature=inputs_and_outputs), folder, move)
 
 
 def _finish(report, folder, move):

@@ -1,6 +1,10 @@
 """Representative data in any of the usual shapes -> named arrays."""
 
+import zipfile
+
 import numpy as np
+
+from kerazoo.paths import expand
 
 # Enough to calibrate the ranges of activations; more only takes longer.
 MAX_SAMPLES = 256
@@ -68,3 +72,26 @@ def _batches(data):
 def _inputs(batch):
     """A batch as Keras's `fit` reads it: of a tuple, the first part is the inputs."""
     return batch[0] if isinstance(batch, tuple) else batch
+
+
+def from_file(path):
+    """The array of an .npy file, or {input: array} of an .npz.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another kind of file.
+    """
+    path = expand(path)
+    refusal = f"`--representative-data` must be an .npy or .npz file. Received: {str(path)!r}."
+    if path.suffix not in (".npy", ".npz"):  # NumPy opens any archive, a model's too.
+        raise ValueError(refusal)
+    try:
+        found = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"`--representative-data` must be an existing file. Received: {str(path)!r}.") from None
+    except (ValueError, EOFError, zipfile.BadZipFile):
+        raise ValueError(refusal) from None
+    if isinstance(found, np.ndarray):
+        return found
+    with found:
+        return {name: found[name] for name in found.files}

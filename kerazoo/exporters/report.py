@@ -60,6 +60,7 @@ class ExportReport:
         latency_ms: {engine: median of one call}.
         metadata: labels, preprocessing and whatever else was given.
         versions: of the packages that took part.
+        signature: {"inputs": {name: dtype and shape}, "outputs": ...}; the next version must have the same.
     """
 
     path: str | None
@@ -72,6 +73,7 @@ class ExportReport:
     latency_ms: dict = field(default_factory=dict)
     metadata: dict = field(default_factory=dict)
     versions: dict = field(default_factory=dict)
+    signature: dict = field(default_factory=dict)
 
     @property
     def fastest(self):

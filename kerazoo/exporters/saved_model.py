@@ -20,7 +20,11 @@ def write(interface, folder, *, batch_size=None, shapes=None, raw=None, position
             Keras's own export and `keras.layers.TFSMLayer` do. Converters need the names alone.
     """
     archive = keras.export.ExportArchive()
-    archive.track(interface.model)
+    # Not the model itself: the archive would list its variables as Keras's beside TensorFlow's own, which the
+    # endpoints bring along, and write both. Tables and assets are found below a module too.
+    held = tf.Module()
+    held.model = interface.model
+    archive.track(held)
     specs = interface.tensor_specs(batch_size, shapes)
 
     def serve(*inputs, **named):
@@ -34,6 +38,7 @@ def write(interface, folder, *, batch_size=None, shapes=None, raw=None, position
     archive.add_endpoint("serve", endpoint)
     if raw:
         raw.add_to(archive)
+    archive.add_variable_collection("variables", by_name.variables)  # As `variables` of what is loaded.
     archive.write_out(str(folder), verbose=False)
 
 

@@ -6,12 +6,65 @@ import shutil
 import socket
 import uuid
 
-from kerazoo.engines.files import versions
+from kerazoo import engines
+from kerazoo.engines.files import find, versions
 from kerazoo.locking import Locked, lock
 from kerazoo.paths import expand
 
 HIDDEN = ".export-"  # Then whose folder it is: machine, and a word of its own; its lock ends with the process.
 LOCK = ".lock"  # Ends the name of its file, beside the folder.
+
+
+class AnotherModel(ValueError):
+    """A folder of versions whose newest is not of the model that is to become the next."""
+
+
+def check_next(root, signature, metadata):
+    """Refuses a next version that whoever serves the newest could not call, or would misread.
+
+    Args:
+        root: the folder that holds the versions, or will.
+        signature: of `Signature.words`.
+        metadata: its "task" and "labels" are compared.
+
+    Raises:
+        AnotherModel: other inputs or outputs (names, dtypes, shapes but for the batch), another task or other labels.
+    """
+    root = expand(root)
+    numbers = [number for number in versions(root) if _holds(root / str(number))] if root.is_dir() else []
+    if not numbers:
+        return
+    newest = find(root / str(numbers[-1]))
+    held = {name: newest.metadata.get(name) for name in ("task", "labels")}
+    given = {name: metadata.get(name) for name in held}
+    if None in (held["task"], given["task"]):  # Not every export says it.
+        del held["task"], given["task"]
+    held |= _signature(newest) or signature
+    given |= signature
+    for name, value in held.items():
+        if value != given[name]:
+            raise AnotherModel(
+                "A next version must have the inputs, outputs, task and labels of the newest: give another folder. "
+                f"Received: {_shown(given[name])} as the {name}, where {newest.folder} has {_shown(value)}."
+            )
+
+
+def _holds(folder):
+    with contextlib.suppress(FileNotFoundError):
+        return find(folder).folder == folder
+    return False
+
+
+def _signature(found):
+    """What `Signature.words` gave of an export; None where neither its report nor a SavedModel tells."""
+    if found.signature or "saved_model" not in found.files:
+        return found.signature
+    return engines.load(found.folder, engine="saved_model").signature.words()  # Exported before reports had it.
+
+
+def _shown(value, longest=160):
+    text = ", ".join(f"{name}: {facts}" for name, facts in value.items()) if isinstance(value, dict) else repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 @contextlib.contextmanager

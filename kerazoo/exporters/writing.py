@@ -27,8 +27,9 @@ _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "tf2onnx", "onnxruntime", 
 class Writing:
     """Files in `folder` of a model given by its interface."""
 
-    def __init__(self, interface, folder, *, metadata, on_error):
+    def __init__(self, interface, folder, *, metadata, on_error, on_progress=None):
         self.interface, self.folder, self.metadata, self.on_error = interface, folder, metadata, on_error
+        self.say = on_progress or (lambda line: None)
         self.twin = None  # The interface of the float32 model, for TFLite and ONNX.
         self.boxless = []  # Files of a detector in which neither they nor the model found a box.
         self.files, self.latency, self.ranking = [], {}, []
@@ -38,6 +39,7 @@ class Writing:
         work = self.folder / "work"
         work.mkdir()
         if "saved_model" in formats:
+            self.say("Writing saved_model ...")
             started = time.perf_counter()
             saved_model.write(self.interface, self.folder, raw=raw, positional=True)
             file = ExportedFile("saved_model", None, "saved_model", path=".")
@@ -72,7 +74,7 @@ class Writing:
         self._write_metadata()
 
     def _convert(self, jobs, work):
-        results = process.run(jobs, work)
+        results = process.run(jobs, work, on_start=lambda name: self.say(f"Converting to {name} ..."))
         for file in self.files:
             result = results.get(file.engine)
             if result is None:
@@ -122,6 +124,7 @@ class Writing:
             problem = _not_finite(reference)
             engine = None
             if problem is None:
+                self.say(f"Comparing {file.engine} with the model ...")
                 engine, problem = self._compare(file, interface, inputs, reference)
             if problem is None and check_endpoint and file.format == "saved_model":
                 problem = _endpoint_problem(*check_endpoint, engine, inputs)
@@ -196,6 +199,8 @@ class Writing:
     def _time(self, loaded, inputs):
         """Latency of each engine with the smallest batch it takes, measured in turns."""
         calls = {}
+        if loaded:
+            self.say(f"Timing {', '.join(loaded)} ...")
         for name, engine in loaded.items():
             one = {key: value[:1] for key, value in inputs.items()}
             calls[name] = lambda engine=engine, one=one: engine(one)
@@ -221,7 +226,7 @@ class Writing:
             (self.folder / file.path).unlink(missing_ok=True)
         file.path = None
 
-    def report(self, *, verified):
+    def report(self, *, verified, signature):
         """The report on what is in the folder now."""
         for file in self.files:
             if file.path:
@@ -241,6 +246,7 @@ class Writing:
             latency_ms=self.latency,
             metadata=self.metadata,
             versions=_versions(),
+            signature=signature,
         )
 
 
