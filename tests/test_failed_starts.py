@@ -86,7 +86,7 @@ def test_sigterm_in_an_export_leaves_nothing(monkeypatch, capsys):
     """It comes when the SavedModel is written and the converters are to begin."""
     from kerazoo.exporters import process
 
-    def terminated(jobs, folder):
+    def terminated(jobs, folder, **_):
         assert (Path(folder).parent / "saved_model.pb").is_file()
         os.kill(os.getpid(), signal.SIGTERM)
         signal.pause()

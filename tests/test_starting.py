@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_be_written_to(monkeypatch):
 def test_the_default_folder_of_exports_is_looked_at_too():
     Path("saved_models").write_text("")
     with pytest.raises(NotADirectoryError, match="`--export` must be a folder"):
-        kerazoo.run("image_classification", ["--limit=20", "--epochs=1"])
+        kerazoo.run("image_classification", ["--dataset=digits", "--epochs=1"])
     assert not list(Path().rglob("*-1"))
 
 

@@ -19,6 +19,7 @@ from kerazoo.applications import running, table_options, tables
 from kerazoo.quiet import import_tensorflow
 
 TASK = "tabular"
+NEEDS = tables.NEEDS
 DATASETS = ("diabetes", "wine", "digits")
 TASKS = ("classification", "regression")
 DOTS = 1000  # Test rows, at most, on the picture of predicted and true numbers.
@@ -57,7 +58,7 @@ def judge(arguments, network, development, tests, answers, folder):
 
 def main(argv=None):
     """Runs the application; returns the record that `run.json` in the run's folder holds."""
-    return running.main(parse_args(argv), _run)
+    return running.main(parse_args(argv), _run, NEEDS)
 
 
 def _run(arguments, start):
