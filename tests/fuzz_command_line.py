@@ -170,6 +170,8 @@ def run(argv):
         signal.alarm(0)
     beside = ("kerazoo: warning:", "kerazoo: licence of the weights")
     said = [line for line in err.getvalue().splitlines() if not line.startswith(beside)]
+    if "--json" in argv and "Traceback" not in err.getvalue():
+        said = said[-1:]  # What the run said before goes to standard error too.
     if status in (None, 0):
         return None
     if argv[0] in ("doctor", "verify") and status == 1:
