@@ -126,7 +126,7 @@ def relative_step_error(received, expected, rounded) -> float:
 
     >>> import numpy as np
     >>> moved = [np.array([100.0]), np.array([0.01])]
-    >>> relative_step_error([moved[0], np.zeros(1)], moved, [moved])
+    >>> round(relative_step_error([moved[0], np.zeros(1)], moved, [moved]), 2)
     1.0
     """
     if not all(np.isfinite(change).all() for changes in (received, expected, *rounded) for change in changes):
