@@ -72,7 +72,8 @@ def test_errors_that_differ_by_less_than_is_written():
         {"name": "lstm", "rmse": 0.02, "information_coefficient": 0.01, "t": 0.1},
         {"name": "zero", "rmse": 0.02},
     ]
-    strategies = [{"name": name, "sharpe": 0.5, "interval": (0, 1)} for name in ("buy and hold", "lstm, long")]
+    level = {"sharpe": 0.5, "interval": (0, 1), "difference": {"sharpe": 0.0, "interval": (-1, 1)}}
+    strategies = [{"name": name, **level} for name in ("buy and hold", "lstm, long")]
     assert "zero is level with it." in stock_report.verdict({"forecasts": forecasts, "strategies": strategies})
     rows = [{"name": "tab_mlp", "auroc": 0.9}, {"name": "logistic regression", "auroc": 0.90001}]
     record = {"folds": [], "scores": {"test": rows}}

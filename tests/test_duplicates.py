@@ -186,9 +186,9 @@ def test_masks_boxes_and_faces_are_looked_at_too(tmp_path, capsys):
                 scene(0 if (person, i) in ((0, 0), (7, 2)) else 100 * person + i),
             )
     for application, argv in (
-        (semantic_segmentation, ["--data", str(tmp_path / "road")]),
+        (semantic_segmentation, ["--data", str(tmp_path / "road"), "--batch-size", "4"]),
         (object_detection, ["--data", str(tmp_path / "boxes"), "--size", "64"]),
-        (face_recognition, ["--data", str(tmp_path / "staff"), "--size", "64", "64"]),
+        (face_recognition, ["--data", str(tmp_path / "staff"), "--size", "64", "64", "--batch-size", "8"]),
     ):
         arguments = application.settle(application.parse_args([*argv, "--drop-duplicates"]))
         loaded = application.load(arguments)

@@ -130,7 +130,7 @@ def test_raw_endpoint_reads_image_files(everything):
 @pytest.mark.parametrize(
     ("file", "rule"),
     [
-        (b"RIFF\x24\x00\x00\x00WEBPVP8 ", "JPEG, PNG, BMP, GIF"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "JPEG, PNG, BMP, GIF"),
         (b"GIF89a\x01\x00\x01\x00", "must have an image"),
         # A valid header that promises 100,000 x 100,000 pixels.
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x01\x86\xa0\x00\x01\x86\xa0\x08\x02\x00\x00\x00", "pixels"),

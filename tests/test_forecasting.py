@@ -520,7 +520,7 @@ def test_quantiles_with_columns_that_are_told_and_not_forecast(load_csv, capsys)
 
 
 def test_quantiles_need_a_model_that_has_them(load_csv):
-    with pytest.raises(ValueError, match="one that takes `quantiles` or `distribution`: deepar, tft"):
+    with pytest.raises(ValueError, match="one that takes `--quantiles` or `distribution`: deepar, tft"):
         kerazoo.run("energy_forecasting", [f"--data={load_csv}", *SMALL, "--quantiles=0.1,0.5,0.9"])
     with pytest.raises(ValueError, match="must have 0.5"):
         kerazoo.run("energy_forecasting", [f"--data={load_csv}", "--model=tft", "--quantiles=0.1,0.9"])
@@ -599,7 +599,7 @@ def test_a_stopped_run_goes_on(load_csv, monkeypatch, capsys):
 
     judge = forecasts.Judging.judge
 
-    def stop(_):
+    def stop(*_):
         raise KeyboardInterrupt
 
     arguments = [f"--data={load_csv}", *SMALL, "--out=run"]

@@ -460,7 +460,7 @@ def test_from_a_file_to_a_report_and_a_users_documents(tmp_path, capsys):
     assert found["places"][2].tolist() == [0, 0] and found["answers"][2] == ""
     for answer, (start, end) in zip(found["answers"], found["places"]):
         assert passage[start:end] == answer
-    with pytest.raises(ValueError, match=r"must have \['passages', 'questions'\]"):
+    with pytest.raises(ValueError, match=r"must be a dictionary of \['passages', 'questions'\]"):
         loaded.raw(["Who lives there?"])
     assert gone_on(tmp_path, path).history == record["training"]["history"]  # Nothing is left to train.
     with pytest.raises(ValueError, match="unknown was 0.3, is 0.1"):

