@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.applications import running
+from kerazoo.applications import predicting, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "question_answering"
@@ -18,7 +18,7 @@ def add_options(parser):
     group = parser.add_argument_group("asking, in place of training")
     group.add_argument("--documents", type=Path, metavar="PATH", help="a folder of .txt and .md files, or a table")
     group.add_argument("--ask", action="append", metavar="QUESTION", help="repeatable; without it questions are typed")
-    group.add_argument("--from", dest="export_from", type=Path, metavar="EXPORT", help="the exported reader")
+    predicting.add_from(group, "reader")
     group.add_argument("--hits", type=int, default=5, help="passages that are read for each question")
 
 
@@ -28,9 +28,7 @@ def refuse(arguments):
     Raises:
         ValueError: one is given.
     """
-    for name, value in (("from", arguments.export_from), ("ask", arguments.ask)):
-        if value is not None:
-            raise ValueError(f"`--{name}` goes with --documents PATH. Received: {value}, without it.")
+    predicting.refuse(arguments, ["export_from", "ask"], "--documents PATH")
 
 
 def passages_of(text):
@@ -76,8 +74,7 @@ def run(arguments, start):
         FileNotFoundError: nothing at --documents.
         ValueError: no --from, documents without a text, or an export that is no reader of texts.
     """
-    if arguments.export_from is None:
-        raise ValueError("`--documents` needs the exported reader, --from EXPORT. Received: none.")
+    predicting.need_export(arguments, "reader", option="--documents")
     running.check_positive(arguments, "hits")
     if not arguments.documents.exists():
         raise FileNotFoundError(f"`--documents` must be a folder or a table. Received: {arguments.documents}.")

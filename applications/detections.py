@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from kerazoo.applications import running
+from kerazoo.applications import predicting, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "object_detection"
@@ -14,7 +14,7 @@ def add_options(parser):
     """--predict and what goes with it."""
     group = parser.add_argument_group("prediction, in place of training")
     group.add_argument("--predict", type=Path, metavar="PATH", help="a folder of images, an image or a video")
-    group.add_argument("--from", dest="export_from", type=Path, metavar="EXPORT", help="the exported detector")
+    predicting.add_from(group, "detector")
     group.add_argument("--score", type=float, help="from which boxes are kept; default is what validation chose")
 
 
@@ -24,9 +24,7 @@ def refuse(arguments):
     Raises:
         ValueError: there are some.
     """
-    for name, option in (("export_from", "--from"), ("score", "--score")):
-        if getattr(arguments, name) is not None:
-            raise ValueError(f"`{option}` goes with --predict PATH. Received: {getattr(arguments, name)}, without it.")
+    predicting.refuse(arguments, ["export_from", "score"], "--predict PATH")
 
 
 def run(arguments, start):
@@ -44,8 +42,7 @@ def run(arguments, start):
         ValueError: no --from, no readable image, or an export that is no detector.
         ImportError: a video without PyAV.
     """
-    if arguments.export_from is None:
-        raise ValueError("`--predict` needs the exported detector, --from EXPORT. Received: none.")
+    predicting.need_export(arguments, "detector")
     if not arguments.predict.exists():
         raise FileNotFoundError(f"`--predict` must be a folder, an image or a video. Received: {arguments.predict}.")
     import_tensorflow()

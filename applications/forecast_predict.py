@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerazoo.applications import forecast_ahead, reading, running
+from kerazoo.applications import forecast_ahead, predicting, reading, running
 from kerazoo.json_files import finite
 from kerazoo.quiet import import_tensorflow
 
@@ -19,7 +19,7 @@ def add_options(parser):
     group.add_argument(
         "--predict", type=Path, metavar="FILE", help="a .csv or .parquet that ends where forecasts begin"
     )
-    group.add_argument("--from", dest="export_from", type=Path, metavar="EXPORT", help="the exported forecaster")
+    predicting.add_from(group, "forecaster")
 
 
 def refuse(arguments):
@@ -28,8 +28,7 @@ def refuse(arguments):
     Raises:
         ValueError: it is given.
     """
-    if arguments.export_from is not None:
-        raise ValueError(f"`--from` goes with --predict FILE. Received: {arguments.export_from}, without it.")
+    predicting.refuse(arguments, ["export_from"], "--predict FILE")
 
 
 def run(arguments, start):
@@ -43,8 +42,7 @@ def run(arguments, start):
         ValueError: no --from, an export that is no forecaster of `energy_forecasting`, one that is told of columns
             whose later values no file holds, or a file with too few rows or of another spacing.
     """
-    if arguments.export_from is None:
-        raise ValueError("`--predict` needs the exported forecaster, --from EXPORT. Received: none.")
+    predicting.need_export(arguments, "forecaster")
     if arguments.data or arguments.series:
         raise ValueError("`--predict` takes the place of `--data` and `--series`. Received: both.")
     import_tensorflow()

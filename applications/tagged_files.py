@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from kerazoo.applications import running
+from kerazoo.applications import predicting, running
 from kerazoo.quiet import import_tensorflow
 
 TASK = "named_entities"
@@ -15,7 +15,7 @@ def add_options(parser):
     """--predict and what goes with it."""
     group = parser.add_argument_group("prediction, in place of training")
     group.add_argument("--predict", type=Path, metavar="FILE", help="a text file; each line is a text")
-    group.add_argument("--from", dest="export_from", type=Path, metavar="EXPORT", help="the exported tagger")
+    predicting.add_from(group, "tagger")
 
 
 def refuse(arguments):
@@ -24,8 +24,7 @@ def refuse(arguments):
     Raises:
         ValueError: it is given.
     """
-    if arguments.export_from is not None:
-        raise ValueError(f"`--from` goes with --predict FILE. Received: {arguments.export_from}, without it.")
+    predicting.refuse(arguments, ["export_from"], "--predict FILE")
 
 
 def run(arguments, start):
@@ -38,8 +37,7 @@ def run(arguments, start):
         FileNotFoundError: nothing at --predict or --from.
         ValueError: no --from, a file without a text, bytes that are no UTF-8, or an export that is no tagger of texts.
     """
-    if arguments.export_from is None:
-        raise ValueError("`--predict` needs the exported tagger, --from EXPORT. Received: none.")
+    predicting.need_export(arguments, "tagger")
     if not arguments.predict.is_file():
         raise FileNotFoundError(f"`--predict` must be a text file. Received: {arguments.predict}.")
     import_tensorflow()

@@ -3,7 +3,7 @@
     kerazoo run energy_forecasting                                   # ETTh1, DLinear, 96 hours ahead
     kerazoo run energy_forecasting --model patchtst_small --horizon 192
     kerazoo run energy_forecasting --data load.csv --season 48       # a column of stamps, columns of numbers
-    kerazoo run energy_forecasting --predict newer.csv --from saved_models/energy_forecasting/dlinear
+    kerazoo run energy_forecasting --predict newer.csv --from saved_models/energy_forecasting/load-dlinear
     kerazoo run energy_forecasting --model tft --calendar --quantiles 0.1,0.5,0.9
     kerazoo run energy_forecasting --series elecdemand --model tft --calendar --known WorkDay --observed Temperature
 
