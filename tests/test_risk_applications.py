@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.data.bands import grouping, in_order
+from kerazoo.data.bands import bands, grouping, in_order
 from kerazoo.data.encoder import Encoder, bin_edges
 from kerazoo.data.locate import data_folder
 from kerazoo.data.tables import Table, read_table
@@ -99,6 +99,11 @@ def test_archives_that_are_not_what_they_should_be(tmp_path, monkeypatch):
     monkeypatch.setattr(nsl_kdd, "named_text", lambda *_, **__: f"{row},normal,21\n{row},quantum,21\n")
     with pytest.raises(ValueError, match=r"attacks must be among .*Received: \['quantum'\]"):
         load_table("nsl_kdd")
+
+
+def test_rows_without_a_word_are_a_group_of_their_own():
+    pandas = pytest.importorskip("pandas")
+    assert bands(pandas.Series(["m", None, " ", "N/A", "f "]))[0].tolist() == ["m", *["unknown"] * 3, "f"]
 
 
 def test_time_orders_the_rows_and_groups_are_kept_apart(tmp_path):
